@@ -1,0 +1,55 @@
+"""What a request carries with it: who calls, and how long the answer is awaited."""
+
+import asyncio
+import uuid
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from kit.errors import Problem
+
+OPERATOR = "operator"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The user whose token came with the request."""
+
+    user_id: uuid.UUID
+    role: str
+
+    @property
+    def is_operator(self) -> bool:
+        """Operators see and do what belongs to others."""
+        return self.role == OPERATOR
+
+
+_caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def set_caller(caller: Caller | None) -> None:
+    """Remember who calls, for this task."""
+    _caller.set(caller)
+
+
+def caller() -> Caller:
+    """The user who calls; methods with ACCESS_USER or ACCESS_OPERATOR always have one."""
+    found = _caller.get()
+    if found is None:
+        raise Problem(
+            "unauthenticated", "TOKEN_MISSING", "call with metadata `authorization: Bearer <token>`"
+        )
+    return found
+
+
+def set_deadline(seconds: float | None) -> None:
+    """Give this task and the calls it makes so many seconds from now; None takes the deadline away."""
+    _deadline.set(None if seconds is None else asyncio.get_running_loop().time() + seconds)
+
+
+def remaining(cap: float) -> float:
+    """Seconds that a call to a peer may take: what is left of ours, at most `cap`, never below zero."""
+    deadline = _deadline.get()
+    if deadline is None:
+        return cap
+    return max(0.0, min(cap, deadline - asyncio.get_running_loop().time()))

@@ -1,0 +1,116 @@
+"""Runs one service: settings, wiring, serve until told to stop, drain."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from kit import logs, settings
+from kit.background import Background
+from kit.channels import Peer
+from kit.crashpoint import arm
+from kit.database import Database, SchemaMismatch
+from kit.interceptors import Guard
+from kit.server import Server
+from kit.settings import ServiceSettings
+from kit.tokens import TokenVerifier
+
+HEALTH_SECONDS = 2.0
+HEALTH_SECONDS_BEFORE_READY = 0.2
+
+
+@dataclass(frozen=True)
+class Round:
+    """Work that comes back by itself, such as a sweeper: what, and how many seconds apart."""
+
+    name: str
+    seconds: float
+    work: Callable[[], Any]
+
+
+@dataclass(frozen=True)
+class App:
+    """Everything that a service's wiring has built."""
+
+    database: Database
+    tokens: TokenVerifier
+    servicers: dict[str, object]
+    background: Background
+    peers: Sequence[Peer] = ()
+    rounds: Sequence[Round] = field(default_factory=tuple)
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def main(service: str, kind: type[S], build: Callable[[S], App]) -> None:
+    """Run a service until SIGTERM or SIGINT; exits 78 when it is configured wrongly."""
+    chosen = settings.load(kind)
+    logs.configure(service, chosen.log_level)
+    arm(chosen.crash_at)
+    try:
+        asyncio.run(_serve(service, chosen, build))
+    except SchemaMismatch as error:
+        print(f"{service}: {error}", file=sys.stderr)
+        raise SystemExit(settings.EXIT_CONFIG) from error
+
+
+async def _serve(service: str, chosen: S, build: Callable[[S], App]) -> None:
+    app = build(chosen)
+    await app.database.open()
+    server = Server(chosen.listen, Guard(service, app.tokens), app.servicers)
+    await server.start()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    watching = asyncio.create_task(_watch(server, app))
+    told = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({watching, told}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        await _drain(server, app, watching, chosen.drain_seconds)
+    if not watching.cancelled():
+        watching.result()  # the watch ends by itself only to refuse a schema
+
+
+async def _watch(server: Server, app: App) -> None:
+    """Keep the health answer true: SERVING while the own database answers, whatever else is down."""
+    healthy = False
+    rounds_started = False
+    while True:
+        try:
+            await app.database.check()
+            now = True
+        except SchemaMismatch:
+            raise
+        except Exception as error:
+            now = False
+            if healthy or not rounds_started:
+                logs.log().warning(
+                    "not_serving", cause=type(error).__name__, detail=str(error), pid=os.getpid()
+                )
+        if now and not rounds_started:
+            for item in app.rounds:
+                app.background.every(item.seconds, item.work, item.name)
+            rounds_started = True
+        if now != healthy:
+            await server.set_healthy(now)
+            healthy = now
+        await asyncio.sleep(HEALTH_SECONDS if healthy else HEALTH_SECONDS_BEFORE_READY)
+
+
+async def _drain(server: Server, app: App, watching: "asyncio.Task[None]", seconds: float) -> None:
+    """Say that we leave, finish what runs, close what is open."""
+    if not watching.done():
+        watching.cancel()
+        await asyncio.wait({watching})
+    await server.set_healthy(False)
+    await server.stop(seconds)
+    await app.background.drain(seconds)
+    for peer in app.peers:
+        await peer.close()
+    await app.database.close()

@@ -1,0 +1,85 @@
+"""Settings from the environment, read once at start; every fault is named at once, then exit 78.
+
+A service's settings extend `ServiceSettings` with `env_prefix="ORDERS_"`. Secrets are `SecretStr`.
+"""
+
+import difflib
+import os
+import sys
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic_settings import BaseSettings
+
+EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
+
+Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[\w.-]+:\d{1,5})$")]
+"""Where a peer listens: `host:port` or `unix:/path`."""
+
+
+class ServiceSettings(BaseSettings):
+    """What every service is told."""
+
+    listen: Address = Field(examples=["127.0.0.1:15050"], description="host:port to serve gRPC on")
+    database_url: SecretStr = Field(
+        examples=["postgresql://service:secret@127.0.0.1:15432/service"], description="a PostgreSQL URL"
+    )
+    profile: Literal["dev", "prod"] = Field("prod", description="dev allows crash points and simulated parts")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
+    crash_at: str = ""
+
+    @model_validator(mode="after")
+    def dev_switches_need_the_dev_profile(self) -> "ServiceSettings":
+        """A production process never dies on purpose."""
+        if self.crash_at and self.profile == "prod":
+            prefix = self.model_config.get("env_prefix", "")
+            raise ValueError(f"{prefix}CRASH_AT is for tests: unset it, or set {prefix}PROFILE=dev")
+        return self
+
+
+S = TypeVar("S", bound=BaseSettings)
+
+
+def load(kind: type[S]) -> S:
+    """Read the settings, or write one line a fault to standard error and exit with 78."""
+    faults = _unknown_variables(kind)
+    try:
+        settings = kind()
+    except ValidationError as error:
+        faults += [_say(kind, fault) for fault in error.errors()]
+    if faults:
+        print("\n".join(faults), file=sys.stderr)
+        raise SystemExit(EXIT_CONFIG)
+    return settings
+
+
+def _say(kind: type[BaseSettings], fault: Any) -> str:
+    """One fault as `NAME: what is wrong (example: …)`; the value of a secret is not shown."""
+    if not fault["loc"]:
+        return str(fault["ctx"]["error"]) if "ctx" in fault else str(fault["msg"])
+    field = str(fault["loc"][0])
+    name = _name(kind, field)
+    info = kind.model_fields[field]
+    example = f" (example: {info.examples[0]})" if info.examples else ""
+    if fault["type"] == "missing":
+        return f"{name}: required, not set{example}"
+    secret = info.annotation is SecretStr
+    value = "***" if secret else repr(fault["input"])
+    return f"{name}: {value} is wrong: {fault['msg']}{example}"
+
+
+def _name(kind: type[BaseSettings], field: str) -> str:
+    return f"{kind.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _unknown_variables(kind: type[BaseSettings]) -> list[str]:
+    """A misspelt variable would be ignored silently: name it, and the nearest one that exists."""
+    known = [_name(kind, field) for field in kind.model_fields]
+    prefix = kind.model_config.get("env_prefix", "")
+    faults = []
+    for name in sorted(os.environ):
+        if prefix and name.startswith(prefix) and name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0)
+            faults.append(f"{name}: not a setting; nearest is {near[0]}")
+    return faults
