@@ -1,0 +1,39 @@
+"""A database of its own for one test, with a service's real migrations, on a real PostgreSQL.
+
+`ORDERMESH_TEST_POSTGRES` holds the URL of a role that may create databases; `make test` sets it.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+
+from kit.database import Database
+
+VARIABLE = "ORDERMESH_TEST_POSTGRES"
+
+
+@asynccontextmanager
+async def scratch_database(migrations: Path) -> AsyncIterator[Database]:
+    """Make a database, migrate it, open it, and drop it in the end."""
+    admin_url = os.environ.get(VARIABLE)
+    if admin_url is None:
+        raise RuntimeError(f"{VARIABLE} is not set: run `make test`")
+    name = f"test_{uuid.uuid4().hex}"
+    admin = await asyncpg.connect(admin_url)
+    await admin.execute(f'create database "{name}"')
+    database = Database(admin_url.rsplit("/", 1)[0] + f"/{name}", migrations)
+    try:
+        await database.open()
+        async with database.transaction() as connection:
+            for file in sorted(migrations.glob("*.sql")):
+                up = file.read_text().split("-- migrate:up", 1)[1].split("-- migrate:down", 1)[0]
+                await connection.execute(up)
+        yield database
+    finally:
+        await database.close()
+        await admin.execute(f'drop database "{name}" with (force)')
+        await admin.close()

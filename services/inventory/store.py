@@ -1,0 +1,112 @@
+"""The inventory service's tables: reservations and stock."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+from kit import requests
+from kit.database import Connection, Database
+from kit.requests import RequestKey
+from services.inventory.domain import Decision, Line, ProductNotFound, Reservation, State, Stock
+
+
+class InventoryTransaction:
+    """One transaction on the inventory database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def reservation(self, order_id: UUID) -> tuple[Reservation, datetime]:
+        """The order's reservation, locked, and the database's time. Two first messages of an order meet
+        at the row that the insert makes.
+        """
+        await self._connection.execute(
+            "insert into reservations (order_id) values ($1) on conflict do nothing", order_id
+        )
+        row = await self._connection.fetchrow(
+            "select *, clock_timestamp() as now from reservations where order_id = $1 for update", order_id
+        )
+        assert row is not None  # noqa: S101 - inserted above
+        lines = tuple(
+            Line(sku, quantity) for sku, quantity in zip(row["skus"], row["quantities"], strict=True)
+        )
+        reservation = Reservation(
+            order_id=order_id,
+            state=State(row["state"]),
+            lines=tuple(Line(sku, quantity) for sku, quantity in counted),
+            expire_time=row["expire_time"],
+            expiry_told=row["expiry_told"],
+            short=tuple(row["short"]),
+        )
+        return reservation, row["now"]
+
+    async def stock(self, skus: list[str]) -> Mapping[str, Stock]:
+        """The stock of these products; always locked in the order of skus, so that orders cannot deadlock."""
+        rows = await self._connection.fetch(
+            "select sku, on_hand, reserved, sold from stock where sku = any($1) order by sku for update", skus
+        )
+        return {row["sku"]: Stock(**row) for row in rows}
+
+    async def record(self, decision: Decision) -> None:
+        """Write the reservation and move the stock."""
+        moves = sorted(decision.moves, key=lambda move: move.sku)
+        if moves:
+            await self.stock([move.sku for move in moves])
+            await self._connection.execute(
+                """update stock set on_hand = stock.on_hand + move.on_hand,
+                          reserved = stock.reserved + move.reserved, sold = stock.sold + move.sold
+                     from unnest($1::text[], $2::int[], $3::int[], $4::int[])
+                          as move (sku, on_hand, reserved, sold)
+                    where stock.sku = move.sku""",
+                [move.sku for move in moves],
+                [move.on_hand for move in moves],
+                [move.reserved for move in moves],
+                [move.sold for move in moves],
+            )
+        reservation = decision.reservation
+        await self._connection.execute(
+            """update reservations set state = $2, skus = $3, quantities = $4, expire_time = $5,
+                      expiry_told = $6, short = $7, update_time = now() where order_id = $1""",
+            reservation.order_id,
+            reservation.state,
+            [line.sku for line in reservation.lines],
+            [line.quantity for line in reservation.lines],
+            reservation.expire_time,
+            reservation.expiry_told,
+            list(reservation.short),
+        )
+
+    async def add_stock(self, key: RequestKey, sku: str, quantity: int) -> Stock:
+        """Add stock, unless this request did so before."""
+        if await requests.claim(self._connection, key, sku) is None:
+            await self._connection.execute(
+                """insert into stock (sku, restocked, on_hand) values ($1, $2, $2)
+                   on conflict (sku) do update set restocked = stock.restocked + $2,
+                                                   on_hand = stock.on_hand + $2""",
+                sku,
+                quantity,
+            )
+        return await self.read_stock(sku)
+
+    async def read_stock(self, sku: str) -> Stock:
+        """The stock of one product."""
+        row = await self._connection.fetchrow(
+            "select sku, on_hand, reserved, sold from stock where sku = $1", sku
+        )
+        if row is None:
+            raise ProductNotFound(f"there is no product {sku}")
+        return Stock(**row)
+
+
+class InventoryUnitOfWork:
+    """Opens transactions on the inventory database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[InventoryTransaction]:
+        """One transaction, committed when the block ends well."""
+        async with self._database.transaction() as connection:
+            yield InventoryTransaction(connection)
