@@ -1,0 +1,89 @@
+"""Fetch Kafka's jars by jgo and keep only files whose SHA-256 stands in the committed list.
+
+Standard library only: this runs before the application's environment exists. To move to another
+version, change VERSION and run `make lock`, which writes the list anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+VERSION = "4.3.1"
+COORDINATE = f"org.apache.kafka:kafka_2.13:{VERSION}"
+LIST = Path("ops", "kafka-jars.sha256")
+
+
+class JarMismatchError(Exception):
+    """The jars that were fetched are not those of the committed list."""
+
+
+def sha256(path: Path) -> str:
+    """Digest of a file as lower-case hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def expected(root: Path) -> dict[str, str]:
+    """The committed list: file name to SHA-256, in the format of sha256sum."""
+    lines = (root / LIST).read_text().splitlines()
+    return {name: digest for digest, name in (line.split() for line in lines)}
+
+
+def folder(root: Path) -> Path:
+    """Where the verified jars of this version are kept."""
+    return root / "var" / "kafka" / VERSION
+
+
+def is_installed(root: Path) -> bool:
+    """Whether the folder holds the files of today's list; it was verified when it was filled."""
+    stamp = folder(root) / "stamp"
+    return stamp.is_file() and stamp.read_text() == sha256(root / LIST)
+
+
+def fetch(root: Path) -> list[Path]:
+    """Resolve Kafka and everything it needs; downloads are cached under var/cache."""
+    cache = root / "var" / "cache"
+    command = [
+        str(root / "var/venv/servers/bin/jgo"), "--ignore-config", "--resolver", "python", "--color", "plain",
+        "--repo-cache", str(cache / "maven"), "--cache-dir", str(cache / "jgo"), "--timeout", "60",
+        # `info classpath` would leave out the jars that are modules
+        "info", "jars", COORDINATE,
+    ]  # fmt: skip
+    # HOME as well, so that nothing is read from or written to the user's own Maven folder
+    environment = {**os.environ, "HOME": str(cache), "JAVA_HOME": ""}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    jars = [Path(line.strip()) for line in done.stdout.splitlines() if line.strip().endswith(".jar")]
+    if done.returncode or not jars:
+        raise JarMismatchError(f"jgo could not fetch {COORDINATE}:\n{done.stderr.strip() or done.stdout.strip()}")
+    return jars
+
+
+def install(root: Path) -> None:
+    """Fill the folder with verified jars; raises JarMismatchError naming every wrong file."""
+    wanted = expected(root)
+    found = {jar.name: jar for jar in fetch(root)}
+    wrong = sorted(
+        name for name in wanted.keys() | found.keys()
+        if name not in found or sha256(found[name]) != wanted.get(name)
+    )  # fmt: skip
+    if wrong:
+        raise JarMismatchError(f"jars that differ from {LIST}: {', '.join(wrong)}")
+    target = folder(root)
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for name, jar in found.items():
+        shutil.copyfile(jar, target / name)
+    (target / "stamp").write_text(sha256(root / LIST))
+
+
+def write_list(root: Path) -> None:
+    """Write the list anew from what the registry serves now (part of `make lock`)."""
+    lines = sorted(f"{sha256(jar)}  {jar.name}" for jar in fetch(root))
+    (root / LIST).write_text("\n".join(sorted(lines, key=lambda line: line.split()[1])) + "\n")
+
+
+if __name__ == "__main__":
+    write_list(Path.cwd())
