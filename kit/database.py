@@ -17,7 +17,8 @@ from kit.errors import Problem, unavailable
 if TYPE_CHECKING:
     from asyncpg.pool import Pool, PoolConnectionProxy
 
-    Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+"""A connection inside a transaction: `execute`, `fetch`, `fetchrow`, `fetchval`."""
 
 MAX_CONNECTIONS = 10
 ACQUIRE_SECONDS = 2.0

@@ -28,9 +28,7 @@ class InventoryTransaction:
             "select *, clock_timestamp() as now from reservations where order_id = $1 for update", order_id
         )
         assert row is not None  # noqa: S101 - inserted above
-        lines = tuple(
-            Line(sku, quantity) for sku, quantity in zip(row["skus"], row["quantities"], strict=True)
-        )
+        counted = zip(row["skus"], row["quantities"], strict=True)
         reservation = Reservation(
             order_id=order_id,
             state=State(row["state"]),
