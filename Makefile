@@ -1,0 +1,77 @@
+# The doors of the project; `make help` lists them. All state is under var/.
+# SUITE=name runs a second suite beside the first, on ports and state of its own.
+
+SUITE ?= main
+PYTHON ?= python3
+export SUITE
+
+APP := var/venv/app/bin
+OPS = PYTHONPATH="$(CURDIR):$(CURDIR)/protos/gen/python" $(APP)/python -m ops.cli
+# every door but `help` and `lock` needs the application's environment
+INSTALL = $(PYTHON) -m ops.install
+UV := var/venv/bootstrap/bin/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down reset status logs start stop restart doctor demo token audit lock
+MAKEFLAGS += --no-print-directory
+
+##@ Run the suite
+
+install: ## Fetch what is missing: environments, server programs
+	@$(INSTALL)
+
+up: install ## Start everything and wait until it is healthy
+	@$(OPS) up
+
+down: ## Stop everything; harmless when nothing runs
+	@[ ! -x $(APP)/python ] || $(OPS) down
+
+reset: ## Stop everything and remove this suite's data
+	@[ ! -x $(APP)/python ] || $(OPS) reset
+
+##@ Look at it
+
+status: install ## Every part: state, memory, port, health
+	@$(OPS) status
+
+logs: install ## Last lines of a log: S=part (all without it), F=1 to follow
+	@$(OPS) logs $(S) $(if $(F),--follow)
+
+doctor: install ## Say what is wrong, and the way out
+	@$(OPS) doctor
+
+##@ Change one part
+
+start: install ## Start one part: S=part
+	@$(OPS) start "$(S)"
+
+stop: install ## Stop one part: S=part
+	@$(OPS) stop "$(S)"
+
+restart: install ## Restart one part and wait until it is healthy: S=part
+	@$(OPS) restart "$(S)"
+
+##@ Use it
+
+demo: install ## Place an order and show its way: MODE=sync CARD=… QTY=… JSON=1
+	@$(OPS) demo
+
+token: USER = ada
+token: install ## Print a token to call with: USER=ada, bob or olga
+	@USER="$(USER)" $(OPS) token
+
+audit: install ## Prove from every service's records that money and stock add up
+	@$(OPS) audit
+
+##@ Maintain it
+
+lock: install ## Resolve the lock files and the list of Kafka's jars anew
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group bootstrap -o requirements-bootstrap.lock
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group servers -o requirements-servers.lock
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --group dev -o requirements.lock
+	@$(PYTHON) -m ops.kafka_jars
+
+help: ## List the doors
+	@awk 'BEGIN {FS = ":.*## "} \
+	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
+	  /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

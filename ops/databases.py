@@ -1,0 +1,72 @@
+"""A database and a role of its own for every service, and their migrations and demo seeds.
+
+A role opens its own database and no other: CONNECT is taken from everybody else.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import asyncpg
+
+from ops import topology
+from ops.site import Site
+from ops.state import SuiteError
+
+MIGRATION_SECONDS = 60
+
+
+async def provision(site: Site) -> None:
+    """Create the missing roles and databases; harmless when repeated."""
+    connection = await asyncpg.connect(site.admin_database_url, ssl=False)
+    try:
+        roles = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
+        databases = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
+        if missing := [name for name in topology.SERVICES if name not in roles]:
+            await connection.execute(";".join(create_role(site, name) for name in missing))
+        for name in [name for name in topology.SERVICES if name not in databases]:
+            # alone, since a database cannot be created in a transaction or together with other statements
+            await connection.execute(f'CREATE DATABASE "{name}" OWNER "{name}"')
+        for name in ("postgres", "template1", *topology.SERVICES):
+            await connection.execute(f'REVOKE CONNECT, TEMPORARY ON DATABASE "{name}" FROM PUBLIC')
+    finally:
+        await connection.close()
+
+
+def create_role(site: Site, name: str) -> str:
+    """The statement for one role. Names are ours; the password has no character that needs escaping."""
+    return f"CREATE ROLE \"{name}\" LOGIN PASSWORD '{site.passwords[name]}'"
+
+
+def migrate(site: Site, name: str) -> None:
+    """Bring one service's database to today's schema, then add its demo seeds; as the service's role."""
+    folder = site.root / topology.FOLDERS[name]
+    for directory, table in (("migrations", "schema_migrations"), ("seeds", "seeds")):
+        # dbmate takes an empty folder for a mistake
+        if any((folder / directory).glob("*.sql")):
+            _dbmate(site, name, folder / directory, table)
+
+
+def _dbmate(site: Site, name: str, folder: Path, table: str) -> None:
+    command = [
+        str(site.programs.dbmate), "--migrations-dir", str(folder), "--migrations-table", table,
+        "--no-dump-schema", "--wait", "--wait-timeout", "10s",
+        # not `up`, which would look into the database "postgres", closed to this role
+        "migrate",
+    ]  # fmt: skip
+    # by the environment, for a command line can be read by every user of the machine
+    environment = {"DATABASE_URL": f"{site.database_url(name)}?sslmode=disable", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(  # noqa: S603
+        command,
+        cwd=site.root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=MIGRATION_SECONDS,
+    )
+    if done.returncode:
+        tail = "\n".join(done.stdout.splitlines()[-15:])
+        raise SuiteError(f"a migration of {name} in {folder.relative_to(site.root)} failed:\n{tail}")

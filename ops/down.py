@@ -1,0 +1,69 @@
+"""`make down` and `make reset`: stop a suite so that no process is left; forget its state."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from xmlrpc.client import Fault  # noqa: S411 - an error type of our own supervisor
+
+import psutil
+from rich.console import Console
+
+from ops import processes, state, topology
+from ops.state import SuiteError
+from ops.suite import NOT_RUNNING, Suite
+
+SHUTDOWN_SECONDS = 15
+
+
+def stop_parts(suite: Suite) -> None:
+    """First what uses the servers, all at once; then the servers."""
+    servers = {part.name for part in topology.server_parts(suite.site)}
+    running = [name for name, found in suite.states().items() if found.state not in NOT_RUNNING]
+    for wave in ([n for n in running if n not in servers], [n for n in running if n in servers]):
+        if wave:
+            with ThreadPoolExecutor(len(wave)) as pool:
+                for stopped in [pool.submit(suite.supervisor.stop, name) for name in wave]:
+                    stopped.result()
+
+
+def stop_supervisor(suite: Suite) -> None:
+    """End supervisor itself, and wait until its process is gone."""
+    process = psutil.Process(suite.supervisor.process_id())
+    suite.supervisor.shutdown()
+    processes.wait_gone([process], SHUTDOWN_SECONDS)
+
+
+def down(name: str, console: Console) -> int:
+    """Stop a suite; harmless if it is down already."""
+    directory = state.directory_of(name)
+    began = time.monotonic()
+    ran = False
+    if (directory / "suite.json").is_file():
+        suite = Suite.load(name)
+        ran = suite.supervisor.is_running()
+        if ran:
+            try:
+                stop_parts(suite)
+                stop_supervisor(suite)
+            except (OSError, Fault, HTTPException, SuiteError, psutil.Error) as error:
+                console.print(f"supervisor failed ({error}); ending its processes one by one", markup=False)
+    left = processes.left_behind(directory)
+    processes.end(left)
+    if still := processes.left_behind(directory):
+        raise SuiteError(f"these processes would not end: {', '.join(str(process.pid) for process in still)}")
+    did = ran or bool(left)
+    console.print(f"Suite {name} is down ({time.monotonic() - began:.1f} s)." if did else f"Suite {name} was down.")
+    return 0
+
+
+def reset(name: str, console: Console) -> int:
+    """Stop a suite and remove its state: databases, topics, workflows, mail, logs, passwords, ports."""
+    down(name, console)
+    directory = state.directory_of(name)
+    if directory.is_dir():
+        shutil.rmtree(directory)
+    console.print(f"Removed {directory}.", soft_wrap=True)
+    return 0

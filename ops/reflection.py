@@ -1,0 +1,72 @@
+"""Answer gRPC reflection and health for the edge, which stands in front of many services.
+
+Two ports: the public one describes what the public edge serves, the other one every service of
+OrderMesh. Environment: REFLECTION_PUBLIC_LISTEN, REFLECTION_ALL_LISTEN (host:port).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+import grpc
+import ordermesh
+from google.protobuf.descriptor import FileDescriptor
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+PUBLIC = (
+    "ordermesh.users.v1.UsersService",
+    "ordermesh.products.v1.ProductsService",
+    "ordermesh.orders.v1.OrdersService",
+)
+ALWAYS = (reflection.SERVICE_NAME, health.SERVICE_NAME)
+
+
+def generated_modules() -> list[str]:
+    """Names of all generated modules that may hold a service."""
+    roots = [Path(place) for place in ordermesh.__path__]
+    files = (path.relative_to(root.parent) for root in roots for path in sorted(root.rglob("*_service_pb2.py")))
+    return [".".join(path.with_suffix("").parts) for path in files]
+
+
+def all_services() -> tuple[str, ...]:
+    """Full names of every service of ours; importing its module also registers its description."""
+    descriptors: list[FileDescriptor] = [importlib.import_module(name).DESCRIPTOR for name in generated_modules()]
+    return tuple(service.full_name for file in descriptors for service in file.services_by_name.values())
+
+
+async def start(listen: str, services: Iterable[str]) -> grpc.aio.Server:
+    """A server on one port that describes the given services and is always healthy."""
+    server = grpc.aio.server()
+    servicer = health.aio.HealthServicer()
+    await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    reflection.enable_server_reflection((*services, *ALWAYS), server)
+    server.add_insecure_port(listen)
+    await server.start()
+    return server
+
+
+async def serve(public_listen: str, all_listen: str) -> None:
+    """Both ports, until SIGTERM."""
+    every = all_services()
+    servers = [await start(public_listen, PUBLIC), await start(all_listen, every)]
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()
+    await asyncio.gather(*(server.stop(grace=0.5) for server in servers))
+
+
+def main() -> None:
+    """Read the environment and serve."""
+    asyncio.run(serve(os.environ["REFLECTION_PUBLIC_LISTEN"], os.environ["REFLECTION_ALL_LISTEN"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Command lines and configuration of the four servers that the suite runs but did not write. Pure."""
+
+from __future__ import annotations
+
+from ops.site import HOST, Site
+
+POSTGRES_SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",  # a socket's path has at most 107 bytes; a checkout may lie deeper
+    "shared_buffers": "64MB",
+    "max_connections": "150",
+    "max_wal_size": "512MB",
+    "jit": "off",  # our statements are short; compiling them costs more than it saves
+    "log_timezone": "UTC",
+    "timezone": "UTC",
+    "log_checkpoints": "off",
+    "log_line_prefix": "%m [%p] %q%u@%d ",
+}
+
+# Facts behind these numbers: a lone broker has no replica to wait for, a lone member of a group no
+# other member; and with the new group protocol a killed consumer is noticed after six seconds, not 45.
+KAFKA_SETTINGS = {
+    "node.id": "1",
+    "process.roles": "broker,controller",
+    "controller.listener.names": "CONTROLLER",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "default.replication.factor": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "8",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "8",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.consumer.min.session.timeout.ms": "3000",
+    "group.consumer.session.timeout.ms": "6000",
+    "group.consumer.min.heartbeat.interval.ms": "500",
+    "group.consumer.heartbeat.interval.ms": "1000",
+    "num.network.threads": "2",
+    "num.io.threads": "4",
+    "log.cleaner.dedupe.buffer.size": "16777216",  # bytes; 128 MB by default, half of the heap we allow
+    "log.segment.bytes": "67108864",
+}
+
+JAVA_OPTIONS = (
+    "-Xmx256m",
+    "-Xms64m",
+    # a small heap on two cores: the simple collector and compiler start faster and take less memory
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-Xshare:auto",
+    "--enable-native-access=ALL-UNNAMED",
+    "--sun-misc-unsafe-memory-access=allow",
+    "-Djava.awt.headless=true",
+)
+
+TEMPORAL_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000")
+TEMPORAL_DYNAMIC = ("system.enableActivityEagerExecution=true", "frontend.WorkflowTimeSkippingEnabled=true")
+
+
+def postgres(site: Site) -> tuple[str, ...]:
+    """PostgreSQL on the suite's data folder."""
+    settings = {**POSTGRES_SETTINGS, "port": str(site.ports["postgres"])}
+    flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+    return (str(site.programs.postgres / "postgres"), "-D", str(site.directory / "postgres"), *flags)
+
+
+def initdb(site: Site, password_file: str) -> tuple[str, ...]:
+    """Make the data folder; every connection needs its SCRAM password, local ones too."""
+    return (
+        str(site.programs.postgres / "initdb"), "-D", str(site.directory / "postgres"),
+        "--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}",
+        "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+    )  # fmt: skip
+
+
+def kafka_properties(site: Site) -> str:
+    """Kafka's server.properties: one node that is broker and controller (KRaft)."""
+    broker, controller = site.address("kafka"), site.address("kafka_controller")
+    settings = KAFKA_SETTINGS | {
+        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "controller.quorum.voters": f"1@{controller}",
+        "log.dirs": str(site.directory / "kafka").replace("\\", "\\\\"),
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def java(site: Site, main_class: str, *arguments: str) -> tuple[str, ...]:
+    """Run one of Kafka's classes."""
+    return (
+        str(site.programs.java), *JAVA_OPTIONS,
+        f"-Dlog4j2.configurationFile={site.root / 'ops' / 'kafka-log4j2.xml'}",
+        "-cp", f"{site.programs.kafka_jars}/*", main_class, *arguments,
+    )  # fmt: skip
+
+
+def kafka(site: Site) -> tuple[str, ...]:
+    """The broker."""
+    return java(site, "kafka.Kafka", str(site.directory / "run" / "kafka.properties"))
+
+
+def kafka_format(site: Site, cluster_id: str) -> tuple[str, ...]:
+    """Write the identity of a new cluster into the empty data folder."""
+    properties = str(site.directory / "run" / "kafka.properties")
+    return java(site, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", properties)
+
+
+def temporal(site: Site) -> tuple[str, ...]:
+    """Temporal's dev server on one SQLite file, with its UI."""
+    pragmas = [word for value in TEMPORAL_PRAGMAS for word in ("--sqlite-pragma", value)]
+    dynamic = [word for value in TEMPORAL_DYNAMIC for word in ("--dynamic-config-value", value)]
+    return (
+        str(site.programs.temporal), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
+        "--port", str(site.ports["temporal"]), "--ui-port", str(site.ports["temporal_ui"]),
+        "--db-filename", str(site.directory / "temporal" / "temporal.db"),
+        "--log-level", "warn", *pragmas, *dynamic,
+    )  # fmt: skip
+
+
+def envoy(site: Site) -> tuple[str, ...]:
+    """The edge proxy on its rendered configuration."""
+    return (
+        str(site.programs.envoy), "-c", str(site.directory / "run" / "edge.yaml"),
+        "--concurrency", "2", "--log-level", "warning",
+        # its default shared memory region is one a machine, and two suites may run beside each other
+        "--disable-hot-restart",
+    )  # fmt: skip

@@ -1,0 +1,136 @@
+"""The files of a suite: its settings and secrets, and the environment of each part. Mode 0600.
+
+`suite.json` is what every other command and the tests read; it is written by `make up` and keeps
+the chosen ports until `make reset`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ops import programs, topology
+from ops.site import Site
+from ops.topology import Part
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("env", "logs", "mail", "run", "temporal", "kafka", "postgres")
+# What a part may see of the caller's environment: where certificates are, and nothing else
+CERTIFICATES = re.compile(r"(SSL_CERT|CA_BUNDLE|_CERTS?($|_)|GRPC_DEFAULT_SSL)")
+
+
+class SuiteError(Exception):
+    """A suite cannot be used as asked; the text says why and the way out."""
+
+
+def write_private(path: Path, text: str) -> None:
+    """Replace a file at once, readable by its owner only."""
+    temporary = path.with_name(path.name + ".new")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """A private JSON file, for people to read too."""
+    write_private(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a file; empty if there is none."""
+    return dict(json.loads(path.read_text())) if path.is_file() else {}
+
+
+def directory_of(suite: str) -> Path:
+    """The suite's folder; a name is checked because it becomes a path."""
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", suite):
+        raise SuiteError(f"SUITE={suite}: a name has up to 31 lower-case letters, digits and dashes")
+    return ROOT / "var" / "suites" / suite
+
+
+def port_overrides(environ: Mapping[str, str]) -> dict[str, int]:
+    """The PORT_<NAME> variables; raises SuiteError naming every wrong one."""
+    given = {name[5:].lower(): value for name, value in environ.items() if name.startswith("PORT_")}
+    known = {name: value for name, value in given.items() if name in topology.DEFAULT_PORTS}
+    wrong = [f"PORT_{name.upper()}={value}" for name, value in known.items() if not _is_port(value)]
+    if wrong:
+        raise SuiteError(f"not a port (1 to 65535): {', '.join(wrong)}")
+    return {name: int(value) for name, value in known.items()}
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < 65536
+
+
+def make_secrets(directory: Path) -> dict[str, str]:
+    """Passwords of the suite, made once: the databases' and supervisor's."""
+    path = directory / "secrets.json"
+    known = read_json(path)
+    names = ("postgres", "supervisor", *topology.SERVICES)
+    made = {name: known.get(name) or secrets.token_urlsafe(24) for name in names}
+    if made != known:
+        write_json(path, made)
+    return made
+
+
+def create_site(suite: str, environ: Mapping[str, str]) -> Site:
+    """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
+    directory = directory_of(suite)
+    for name in FOLDERS:
+        (directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+    saved = read_json(directory / "suite.json").get("ports", {})
+    chosen = {name: port for name, port in saved.items() if name in topology.DEFAULT_PORTS}
+    ports = topology.assign_ports(suite, chosen | port_overrides(environ))
+    twice = sorted(name for name, port in ports.items() if list(ports.values()).count(port) > 1)
+    if twice:
+        raise SuiteError(f"these parts would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
+    site = Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, environ))
+    settings = {
+        "suite": suite,
+        "directory": str(directory),
+        "ports": ports,
+        "urls": topology.urls(ports),
+        "admin_database_url": site.admin_database_url,
+        "database_urls": {name: site.database_url(name) for name in topology.SERVICES},
+    }
+    write_json(directory / "suite.json", settings)
+    return site
+
+
+def load_site(suite: str) -> Site:
+    """The suite as `make up` left it; raises SuiteError if it never ran."""
+    directory = directory_of(suite)
+    settings = read_json(directory / "suite.json")
+    if not settings:
+        name = "" if suite == "main" else f" SUITE={suite}"
+        raise SuiteError(f"there is no suite {suite!r} yet: `make up{name}` makes it")
+    return Site(ROOT, suite, settings["ports"], make_secrets(directory), programs.find(ROOT, os.environ))
+
+
+def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:
+    """What every part gets, and all that it gets of the caller's environment."""
+    kept = {name: value for name, value in environ.items() if CERTIFICATES.search(name)}
+    return kept | {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": environ.get("HOME", str(site.directory)),
+        "LANG": "C.UTF-8",
+        "PYTHONPATH": f"{site.root}:{site.root / 'protos' / 'gen' / 'python'}",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def write_plans(site: Site, parts: Iterable[Part]) -> None:
+    """Write what the launcher reads: each part's command and whole environment."""
+    base = base_environment(site, os.environ)
+    for part in parts:
+        plan = {
+            "command": list(part.command),
+            "environment": base | dict(part.environment),
+            "refuses_root": part.refuses_root,
+        }
+        write_json(site.directory / "env" / f"{part.name}.json", plan)

@@ -1,0 +1,50 @@
+"""`make status`: every part with its state, pid, time up, memory, port and health."""
+
+from __future__ import annotations
+
+import asyncio
+
+from rich.console import Console
+from rich.table import Table
+
+from ops import probes, processes
+from ops.suite import Suite
+
+
+async def healths(suite: Suite) -> dict[str, str | None]:
+    """The probe's answer of every part, asked at once."""
+    answers = await asyncio.gather(*(probes.ready(suite.site, part) for part in suite.parts.values()))
+    return dict(zip(suite.parts, answers, strict=True))
+
+
+def uptime(seconds: int) -> str:
+    """A duration as a person says it: 42s, 3m 07s, 5h 12m."""
+    minutes, rest = divmod(max(seconds, 0), 60)
+    hours, minutes_left = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h {minutes_left:02}m"
+    return f"{minutes}m {rest:02}s" if minutes else f"{rest}s"
+
+
+def status(suite_name: str, console: Console) -> int:
+    """Print the table; exit status 1 unless every part is healthy."""
+    suite = Suite.load(suite_name)
+    suite.require_running()
+    states, found = suite.states(), asyncio.run(healths(suite))
+    table = Table("part", "state", "pid", "up", "MB", "port", "health", box=None, pad_edge=False)
+    for name, part in suite.parts.items():
+        now = states.get(name)
+        pid = now.pid if now else 0
+        table.add_row(
+            name,
+            now.state.lower() if now else "unknown",
+            str(pid or ""),
+            uptime(now.seconds) if now and pid else "",
+            f"{processes.memory(processes.family(pid)) / 1e6:.0f}" if pid else "",
+            str(suite.ports[part.ports[0]]),
+            f"[red]{found[name]}[/]" if found[name] else "[green]healthy[/]",
+        )
+    console.print(table)
+    total = processes.memory(processes.family(suite.supervisor.process_id()))
+    console.print(f"\nsuite {suite.name}: {total / 1e9:.2f} GB (shared pages counted once)")
+    return 1 if any(found.values()) else 0

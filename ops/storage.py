@@ -1,0 +1,88 @@
+"""Prepare what a server needs before its start: data folders, formats, rendered configuration.
+
+Each preparation is harmless when repeated, and leaves nothing half made: a data folder that was not
+finished is made anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+
+from ops import edge, servers
+from ops.site import Site
+from ops.state import SuiteError, base_environment, write_json, write_private
+
+
+def run_once(site: Site, name: str, command: tuple[str, ...], refuses_root: bool = False) -> None:
+    """Run a short-lived command by the launcher, so as every part is run; SuiteError if it fails."""
+    plan = site.directory / "env" / f"{name}.json"
+    environment = base_environment(site, os.environ)
+    write_json(plan, {"command": list(command), "environment": environment, "refuses_root": refuses_root})
+    launcher = [str(site.python), "-I", "-S", str(site.root / "ops" / "launch.py"), str(site.directory), name]
+    done = subprocess.run(  # noqa: S603
+        launcher, cwd=site.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    plan.unlink()
+    if done.returncode:
+        tail = "\n".join(done.stdout.splitlines()[-15:])
+        raise SuiteError(f"{name} failed:\n{tail}")
+
+
+def prepare_postgres(site: Site) -> None:
+    """A new data folder by initdb, unless there is a complete one."""
+    data = site.directory / "postgres"
+    finished = site.directory / "run" / "postgres.made"
+    if finished.is_file() and (data / "PG_VERSION").is_file():
+        return
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(mode=0o700)
+    password = site.directory / "run" / "postgres.password"
+    write_private(password, site.passwords["postgres"] + "\n")
+    try:
+        run_once(site, "initdb", servers.initdb(site, str(password)), refuses_root=True)
+    finally:
+        password.unlink()
+    finished.touch()
+
+
+def prepare_kafka(site: Site) -> None:
+    """Write the configuration; format the data folder unless it belongs to a cluster already."""
+    write_private(site.directory / "run" / "kafka.properties", servers.kafka_properties(site))
+    if (site.directory / "kafka" / "meta.properties").is_file():
+        return
+    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # Kafka's own tool takes an id that begins with a dash for an option
+    run_once(site, "kafka-format", servers.kafka_format(site, cluster_id.replace("-", "A", 1)))
+
+
+def prepare_edge(site: Site) -> None:
+    """Render the edge's configuration with today's ports."""
+    write_private(site.directory / "run" / "edge.yaml", edge.render(site))
+
+
+PREPARATIONS: Mapping[str, Callable[[Site], None]] = {
+    "postgres": prepare_postgres,
+    "kafka": prepare_kafka,
+    "edge": prepare_edge,
+}
+
+
+def prepare(site: Site, part: str) -> None:
+    """Prepare one part's storage or configuration, if it needs any."""
+    if part in PREPARATIONS:
+        PREPARATIONS[part](site)
+
+
+def write_override(site: Site, part: str, environment: Mapping[str, str]) -> None:
+    """Extra environment of a part from its next start on; empty takes it back. For tests."""
+    path = site.directory / "env" / f"{part}.override.json"
+    if environment:
+        write_private(path, json.dumps(dict(environment)))
+    else:
+        path.unlink(missing_ok=True)

@@ -1,0 +1,170 @@
+"""A running suite, for the tests and the operator's commands: addresses, and start, stop, kill by part.
+
+    suite = Suite.load("test")
+    suite.address("edge")            # 127.0.0.1:port
+    suite.kill("orders")             # SIGKILL; supervisor starts it again
+    suite.wait_ready("orders", 20)
+
+All calls block; in a coroutine use `asyncio.to_thread`. Errors are SuiteError, with the way out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+from ops import databases, probes, state, storage, topology
+from ops.site import Site
+from ops.state import SuiteError
+from ops.supervision import ProcessState, Supervisor
+from ops.topology import Part
+
+T = TypeVar("T")
+GONE_SECONDS = 10
+# supervisor's words for a process that it has given up or that nobody started
+NOT_RUNNING = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
+
+
+def present(site: Site, part: Part) -> bool:
+    """Whether the part's code is there."""
+    return part.name not in topology.FOLDERS or (site.root / topology.FOLDERS[part.name] / "__main__.py").is_file()
+
+
+class Suite:
+    """One suite by its name."""
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.parts: dict[str, Part] = {p.name: p for p in topology.all_parts(site) if present(site, p)}
+        self.supervisor = Supervisor(site)
+
+    @classmethod
+    def load(cls, name: str = "main") -> Suite:
+        """The suite that `make up` made; SuiteError if it never did."""
+        return cls(state.load_site(name))
+
+    @property
+    def name(self) -> str:
+        """What SUITE=… says."""
+        return self.site.suite
+
+    @property
+    def directory(self) -> Path:
+        """Its state: logs, data, mail, settings."""
+        return self.site.directory
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Port numbers by the names of `topology.DEFAULT_PORTS`."""
+        return self.site.ports
+
+    @cached_property
+    def urls(self) -> Mapping[str, str]:
+        """What a person opens or calls."""
+        return topology.urls(self.site.ports)
+
+    @property
+    def admin_database_url(self) -> str:
+        """The database server, as its superuser."""
+        return self.site.admin_database_url
+
+    def database_url(self, service: str) -> str:
+        """A service's own database, by its own role."""
+        return self.site.database_url(service)
+
+    def address(self, port: str) -> str:
+        """host:port of a named port."""
+        return self.site.address(port)
+
+    def part(self, name: str) -> Part:
+        """A part by name; SuiteError lists the names there are."""
+        if name not in self.parts:
+            raise SuiteError(f"no part {name!r}; there are: {', '.join(self.parts)}")
+        return self.parts[name]
+
+    def states(self) -> dict[str, ProcessState]:
+        """Supervisor's view of every part; empty if the suite is down."""
+        return self.supervisor.states() if self.supervisor.is_running() else {}
+
+    def require_running(self) -> None:
+        """SuiteError unless the suite is up."""
+        if not self.supervisor.is_running():
+            option = "" if self.name == "main" else f" SUITE={self.name}"
+            raise SuiteError(f"suite {self.name} is down; `make up{option}` starts it")
+
+    def pid(self, name: str) -> int:
+        """The process id of a part; 0 if it does not run now."""
+        states = self.states()
+        return states[self.part(name).name].pid if name in states else 0
+
+    def start(self, name: str) -> None:
+        """Prepare, migrate and start a part; does not wait for readiness. Harmless if it runs."""
+        part = self.part(name)
+        self.require_running()
+        if self.supervisor.states()[name].state in NOT_RUNNING:
+            state.write_plans(self.site, [part])
+            storage.prepare(self.site, name)
+            if part.database:
+                databases.migrate(self.site, part.database)
+        self.supervisor.start(name)
+
+    def stop(self, name: str) -> None:
+        """Stop a part and wait until its process is gone; supervisor leaves it down."""
+        self.part(name)
+        self.require_running()
+        self.supervisor.stop(name)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL the process itself and wait until it is gone; supervisor starts it again."""
+        pid = self.pid(name)
+        if not pid:
+            raise SuiteError(f"{name} does not run")
+        try:
+            process = psutil.Process(pid)
+            process.kill()
+            process.wait(GONE_SECONDS)
+        except psutil.NoSuchProcess:
+            pass
+
+    def wait_ready(self, name: str, seconds: float = 30) -> None:
+        """Wait until a part answers its probe; SuiteError says why it does not."""
+        part = self.part(name)
+        reason = blocking(probes.wait_ready(self.site, part, seconds, lambda: self.given_up(name)))
+        if reason:
+            raise SuiteError(f"{name}: {reason}")
+
+    def given_up(self, name: str) -> str | None:
+        """Why a part will never be ready: supervisor does not run it any more. None while it may."""
+        found = self.states().get(name)
+        if found is None:
+            return "supervisor does not run"
+        return f"its process is {found.state}" if found.state in NOT_RUNNING else None
+
+    def health(self, name: str) -> str | None:
+        """None if the part is ready now, else why it is not."""
+        return blocking(probes.ready(self.site, self.part(name)))
+
+    def override(self, name: str, environment: Mapping[str, str]) -> None:
+        """Extra environment of a part from its next start on; an empty mapping takes it back."""
+        storage.write_override(self.site, self.part(name).name, environment)
+
+    def last_lines(self, name: str, count: int) -> list[str]:
+        """The end of a part's log."""
+        path = self.directory / "logs" / f"{name}.log"
+        if not path.is_file():
+            return []
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 400 * count))
+            return file.read().decode(errors="replace").splitlines()[-count:]
+
+
+def blocking(work: Coroutine[object, object, T]) -> T:
+    """Run a coroutine to its end, also where the caller's thread has an event loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(work)).result()

@@ -1,0 +1,175 @@
+"""Supervisor: its configuration, its start, and the few calls of its XML-RPC that we use.
+
+Supervisor keeps the processes running; what runs, in which order and when it is ready is ours. It
+listens on loopback with a random password, which its own configuration holds only as a digest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, cast
+from xmlrpc.client import Fault, ServerProxy, Transport  # noqa: S411 - we talk to our own process on loopback
+
+from ops.site import HOST, Site
+from ops.state import SuiteError, base_environment, write_private
+from ops.topology import Part
+
+BAD_NAME, ALREADY_STARTED, NOT_RUNNING = 10, 60, 70  # supervisor.xmlrpc.Faults
+CALL_SECONDS = 45.0  # a stop waits for the process, at most the longest stop_seconds
+
+
+@dataclass(frozen=True)
+class ProcessState:
+    """One part as supervisor sees it; `pid` is 0 unless it runs, `seconds` its time up."""
+
+    name: str
+    state: str
+    pid: int
+    seconds: int
+
+
+class _TimedTransport(Transport):
+    """The standard transport waits for ever; this one gives up."""
+
+    def make_connection(self, host: Any) -> HTTPConnection:
+        connection = super().make_connection(host)
+        connection.timeout = CALL_SECONDS
+        return connection
+
+
+def config(site: Site, parts: Iterable[Part]) -> str:
+    """Supervisor's configuration. `%` starts an expansion there, so it is doubled in paths."""
+    run = str(site.directory / "run").replace("%", "%%")
+    digest = hashlib.sha1(site.passwords["supervisor"].encode()).hexdigest()  # noqa: S324 - the only form it knows
+    head = f"""\
+[supervisord]
+logfile={run}/supervisord.log
+logfile_maxbytes=1MB
+logfile_backups=1
+pidfile={run}/supervisord.pid
+childlogdir={run}
+directory={str(site.root).replace("%", "%%")}
+[inet_http_server]
+port={site.address("supervisor")}
+username=ordermesh
+password={{SHA}}{digest}
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
+"""
+    return head + "".join(program(site, part) for part in parts)
+
+
+def program(site: Site, part: Part) -> str:
+    """One part's section; `make up` starts it when what it needs is ready, so not by itself."""
+    launcher = (str(site.python), "-I", "-S", str(site.root / "ops" / "launch.py"), str(site.directory), part.name)
+    command = shlex.join(launcher).replace("%", "%%")
+    log = str(site.directory / "logs" / f"{part.name}.log").replace("%", "%%")
+    return f"""\
+[program:{part.name}]
+command={command}
+autostart=false
+autorestart=true
+startsecs=1
+startretries=20
+stopsignal={part.stop_signal}
+stopwaitsecs={part.stop_seconds}
+stopasgroup={str(part.signals_group).lower()}
+killasgroup=true
+redirect_stderr=true
+stdout_logfile={log}
+stdout_logfile_maxbytes=5MB
+stdout_logfile_backups=2
+"""
+
+
+class Supervisor:
+    """The supervisor of one suite."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def _rpc(self) -> Any:
+        # a proxy each call: it is not safe for several threads, and stops are waited for in threads
+        password = self._site.passwords["supervisor"]
+        address = self._site.address("supervisor")
+        return ServerProxy(f"http://ordermesh:{password}@{address}/RPC2", transport=_TimedTransport()).supervisor
+
+    def is_running(self) -> bool:
+        """Whether this suite's supervisor answers and is not on its way out."""
+        try:
+            return cast("dict[str, Any]", self._rpc().getState())["statename"] == "RUNNING"
+        except (OSError, Fault, HTTPException):
+            return False
+
+    def ensure_running(self, parts: Iterable[Part]) -> None:
+        """Start supervisor with these parts, or give the parts to the one that runs."""
+        path = self._site.directory / "run" / "supervisord.conf"
+        text = config(self._site, parts)
+        changed = not path.is_file() or path.read_text() != text
+        write_private(path, text)
+        if not self.is_running():
+            self._spawn(path)
+        elif changed:
+            self._reload()
+
+    def _spawn(self, path: Path) -> None:
+        environment = base_environment(self._site, {}) | {"ORDERMESH_SUITE_DIR": str(self._site.directory)}
+        command = [str(self._site.python), "-m", "supervisor.supervisord", "-c", str(path)]
+        done = subprocess.run(  # noqa: S603
+            command, env=environment, cwd=self._site.root, capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise SuiteError(f"supervisor did not start: {(done.stderr or done.stdout).strip()}")
+        deadline = time.monotonic() + 10
+        while not self.is_running():  # a bounded poll of its own answer
+            if time.monotonic() > deadline:
+                raise SuiteError(f"supervisor does not answer; see {path.with_name('supervisord.log')}")
+            time.sleep(0.02)
+
+    def _reload(self) -> None:
+        added, changed, removed = self._rpc().reloadConfig()[0]
+        for name in (*changed, *removed):
+            self.stop(name)
+            self._rpc().removeProcessGroup(name)
+        for name in (*added, *changed):
+            self._rpc().addProcessGroup(name)
+
+    def states(self) -> dict[str, ProcessState]:
+        """Every part that supervisor knows."""
+        rows = self._rpc().getAllProcessInfo()
+        return {
+            row["name"]: ProcessState(row["name"], row["statename"], row["pid"], row["now"] - row["start"])
+            for row in rows
+        }
+
+    def start(self, name: str) -> None:
+        """Start a part unless it runs; does not wait for readiness."""
+        self._call("startProcess", name, False, harmless=ALREADY_STARTED)
+
+    def stop(self, name: str) -> None:
+        """Stop a part and wait until its process is gone."""
+        self._call("stopProcess", name, True, harmless=NOT_RUNNING)
+
+    def _call(self, method: str, name: str, argument: bool, harmless: int) -> None:
+        try:
+            getattr(self._rpc(), method)(name, argument)
+        except Fault as fault:
+            if fault.faultCode == BAD_NAME:
+                raise SuiteError(f"this suite has no part {name!r}; `make status` lists them") from fault
+            if fault.faultCode != harmless:
+                raise SuiteError(f"supervisor refused {method} of {name}: {fault.faultString}") from fault
+
+    def shutdown(self) -> None:
+        """Ask supervisor to stop all and end itself; the caller waits for its process."""
+        self._rpc().shutdown()
+
+    def process_id(self) -> int:
+        """The pid of supervisor itself."""
+        return int(self._rpc().getPID())

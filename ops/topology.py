@@ -1,0 +1,173 @@
+"""The one description of the suite's parts: commands, environments, ports, probes and order.
+
+Pure data and functions, no I/O: `make up`, `make status`, the tests and the check of compose.yaml
+all read the parts from here. What a server's command line looks like is in `ops.servers`.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ops import servers
+from ops.site import Site
+
+# Ports of the suite "main". Another suite has a block of its own, in this order.
+DEFAULT_PORTS: Mapping[str, int] = {
+    "edge": 8080,
+    "operator": 8081,
+    "temporal_ui": 8233,
+    "temporal": 7233,
+    "envoy_admin": 9901,
+    "postgres": 15432,
+    "kafka": 19092,
+    "kafka_controller": 19093,
+    "supervisor": 19001,
+    "users": 15051,
+    "products": 15052,
+    "orders": 15053,
+    "inventory": 15054,
+    "payments": 15055,
+    "processor": 15056,
+    "notifications": 15057,
+    "reflection_public": 15061,
+    "reflection_all": 15062,
+    "smtp": 15025,
+}
+BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
+
+# Python services: module to start, and the peers each one calls
+SERVICES: Mapping[str, tuple[str, ...]] = {
+    "users": (),
+    "products": ("users",),
+    "inventory": ("users",),
+    "processor": (),
+    "payments": ("users", "processor"),
+    "notifications": ("users", "smtp"),
+    "orders": ("users", "products", "inventory", "payments", "notifications"),
+}
+FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
+
+
+class ProbeKind(StrEnum):
+    """How to ask a part whether it is ready."""
+
+    POSTGRES = "postgres"
+    KAFKA = "kafka"
+    TEMPORAL = "temporal"
+    ENVOY = "envoy"
+    GRPC = "grpc"
+    SMTP = "smtp"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process of the suite, as supervisor runs it and `make up` waits for it."""
+
+    name: str
+    command: tuple[str, ...]
+    ports: tuple[str, ...]  # names in DEFAULT_PORTS; the probe asks the first
+    probe: ProbeKind
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()  # parts that must be ready before this one starts
+    database: str | None = None  # migrated before each start, by the role of the same name
+    stop_signal: str = "TERM"
+    stop_seconds: int = 10  # then it is killed
+    signals_group: bool = True  # whether a stop goes to its children too
+    refuses_root: bool = False
+
+
+def assign_ports(suite: str, overrides: Mapping[str, int] | None = None) -> dict[str, int]:
+    """The ports of a suite: those of "main", else a block from its name; overrides win."""
+    if suite == "main":
+        ports = dict(DEFAULT_PORTS)
+    else:
+        first = BLOCKS_FROM + BLOCK_SIZE * (zlib.crc32(suite.encode()) % BLOCKS)
+        ports = {name: first + index for index, name in enumerate(DEFAULT_PORTS)}
+    return ports | dict(overrides or {})
+
+
+def urls(ports: Mapping[str, int]) -> dict[str, str]:
+    """What a person opens or calls, by what it is for."""
+    return {
+        "edge": f"http://localhost:{ports['edge']}",
+        "operator": f"http://localhost:{ports['operator']}",
+        "temporal_ui": f"http://localhost:{ports['temporal_ui']}",
+        "temporal": f"localhost:{ports['temporal']}",
+        "kafka": f"localhost:{ports['kafka']}",
+        "postgres": f"localhost:{ports['postgres']}",
+        "envoy_admin": f"http://localhost:{ports['envoy_admin']}",
+    }
+
+
+def service_environment(site: Site, name: str) -> dict[str, str]:
+    """Exactly the variables that one service knows; an unknown one would stop it."""
+    prefix = name.upper()
+    environment = {
+        f"{prefix}_LISTEN": site.address(name),
+        f"{prefix}_DATABASE_URL": site.database_url(name),
+        f"{prefix}_PROFILE": "dev",
+    }
+    return environment | {f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer) for peer in SERVICES[name]}
+
+
+def service(site: Site, name: str) -> Part:
+    """One of the suite's own services, with its own database."""
+    return Part(
+        name=name,
+        command=(str(site.python), "-m", FOLDERS[name].replace("/", ".")),
+        ports=(name,),
+        probe=ProbeKind.GRPC,
+        environment=service_environment(site, name),
+        needs=("postgres",),
+        database=name,
+        stop_seconds=15,
+    )
+
+
+def server_parts(site: Site) -> tuple[Part, ...]:
+    """The engines that the services stand on; slowest start first."""
+    return (
+        Part("kafka", servers.kafka(site), ("kafka", "kafka_controller"), ProbeKind.KAFKA, stop_seconds=20),
+        Part(
+            name="postgres",
+            command=servers.postgres(site),
+            ports=("postgres",),
+            probe=ProbeKind.POSTGRES,
+            # INT is PostgreSQL's fast shutdown. Its children must not get the signal themselves:
+            # the checkpointer would write its last checkpoint while sessions are still open.
+            stop_signal="INT",
+            stop_seconds=20,
+            signals_group=False,
+            refuses_root=True,
+        ),
+        Part("temporal", servers.temporal(site), ("temporal", "temporal_ui"), ProbeKind.TEMPORAL),
+    )
+
+
+def tool_parts(site: Site) -> tuple[Part, ...]:
+    """The edge, and the two small Python parts that are no services."""
+    mail = {"MAIL_LISTEN": site.address("smtp"), "MAIL_DIRECTORY": str(site.directory / "mail")}
+    reflection = {
+        "REFLECTION_PUBLIC_LISTEN": site.address("reflection_public"),
+        "REFLECTION_ALL_LISTEN": site.address("reflection_all"),
+    }
+    python = str(site.python)
+    return (
+        Part("edge", servers.envoy(site), ("envoy_admin", "edge", "operator"), ProbeKind.ENVOY),
+        Part("mail", (python, "-m", "ops.mail_sink"), ("smtp",), ProbeKind.SMTP, mail),
+        Part(
+            "reflection",
+            (python, "-m", "ops.reflection"),
+            ("reflection_public", "reflection_all"),
+            ProbeKind.GRPC,
+            reflection,
+        ),
+    )
+
+
+def all_parts(site: Site) -> tuple[Part, ...]:
+    """Every part, in the order in which they are started and listed."""
+    return server_parts(site) + tool_parts(site) + tuple(service(site, name) for name in SERVICES)

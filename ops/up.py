@@ -1,0 +1,177 @@
+"""`make up`: check the machine, start what does not run, wait for real readiness, say where all is.
+
+Each part starts as soon as what it needs is ready; a service waits for PostgreSQL and its own
+migrations only. Repeated on a running suite it starts nothing but parts that are down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psutil
+from rich.console import Console
+
+from ops import checks, databases, probes, processes, state, topology
+from ops.display import StartDisplay
+from ops.install import REPORT
+from ops.state import SuiteError
+from ops.suite import NOT_RUNNING, Suite
+from ops.topology import Part
+
+PART_SECONDS = 60.0
+CRASHING_SECONDS = 8.0
+SHOWN_LOG_LINES = 15
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A part that did not get ready, and why."""
+
+    part: str
+    reason: str
+
+
+class Hopeless:
+    """Tells when waiting for a part is useless: given up by supervisor, or it ends again and again."""
+
+    def __init__(self, suite: Suite, part: str) -> None:
+        self._suite = suite
+        self._part = part
+        self._since: float | None = None  # when it was first seen to end right after its start
+
+    def __call__(self) -> str | None:
+        """The reason, or None while there is hope."""
+        if reason := self._suite.given_up(self._part):
+            return reason
+        if self._since and time.monotonic() - self._since > CRASHING_SECONDS:
+            return "it ends right after each start"
+        if self._since is None and self._suite.states()[self._part].state == "BACKOFF":
+            self._since = time.monotonic()
+        return None
+
+
+class Start:
+    """One start of all parts, each in a task of its own."""
+
+    def __init__(self, suite: Suite, display: StartDisplay) -> None:
+        self._suite = suite
+        self._display = display
+        self._outcome: dict[str, asyncio.Future[bool]] = {}
+        self.failures: list[Failure] = []
+
+    async def run(self) -> None:
+        """Bring all parts to readiness; what fails stands in `failures`."""
+        loop = asyncio.get_running_loop()
+        # preparing and migrating block; the default pool is smaller than the number of parts
+        loop.set_default_executor(ThreadPoolExecutor(2 * len(self._suite.parts)))
+        self._outcome = {name: loop.create_future() for name in self._suite.parts}
+        async with asyncio.TaskGroup() as tasks:
+            for part in self._suite.parts.values():
+                tasks.create_task(self._bring(part))
+
+    async def _bring(self, part: Part) -> None:
+        missing = [need for need in part.needs if not await self._outcome[need]]
+        reason = f"needs {', '.join(missing)}" if missing else await self._start(part)
+        if reason:
+            self.failures.append(Failure(part.name, reason))
+        self._display.show(part.name, "failed" if reason else "ready")
+        self._outcome[part.name].set_result(reason is None)
+
+    async def _start(self, part: Part) -> str | None:
+        suite = self._suite
+        try:
+            self._display.show(part.name, "preparing")
+            await asyncio.to_thread(suite.start, part.name)
+            self._display.show(part.name, "starting")
+            if reason := await probes.wait_ready(suite.site, part, PART_SECONDS, Hopeless(suite, part.name)):
+                return reason
+            if part.name == "postgres":
+                await databases.provision(suite.site)
+        except (SuiteError, OSError) as error:
+            return str(error)
+        return None
+
+
+def refuse_moved_ports(name: str) -> None:
+    """SuiteError if PORT_<NAME> asks a running suite for other ports than it has."""
+    saved = state.read_json(state.directory_of(name) / "suite.json").get("ports", {})
+    asked = state.port_overrides(os.environ)
+    moved = [port for port, number in asked.items() if port in saved and saved[port] != number]
+    if moved and Suite.load(name).supervisor.is_running():
+        raise SuiteError(f"the suite runs with other ports for {', '.join(moved)}; first `make down`")
+
+
+def check_machine(suite: Suite, was_running: bool) -> None:
+    """SuiteError with every problem that stands in the way of the parts that are down."""
+    states = suite.states()
+    down = [p for p in suite.parts.values() if p.name not in states or states[p.name].state in NOT_RUNNING]
+    problems = checks.ports(suite.site, down)
+    if not was_running:
+        problems += checks.memory() + checks.disk(suite.site) + checks.port_problems(suite.site, ["supervisor"])
+    if problems:
+        raise SuiteError("the suite cannot start:\n" + "\n".join(str(problem) for problem in problems))
+
+
+def up(name: str, console: Console) -> int:
+    """Start a suite; the exit status."""
+    began = time.monotonic()
+    refuse_moved_ports(name)
+    suite = Suite(state.create_site(name, os.environ))
+    was_running = suite.supervisor.is_running()
+    if not was_running:
+        processes.end(processes.left_behind(suite.directory))
+    check_machine(suite, was_running)
+    state.write_plans(suite.site, suite.parts.values())
+    suite.supervisor.ensure_running(suite.parts.values())
+    before = {part: found.pid for part, found in suite.states().items()}
+    with StartDisplay(suite.parts, console) as display:
+        start = Start(suite, display)
+        asyncio.run(start.run())
+    if start.failures:
+        report_failures(suite, start.failures, console)
+        return 1
+    started = [part for part, found in suite.states().items() if found.pid != before.get(part)]
+    report(suite, started, time.monotonic() - began, console)
+    return 0
+
+
+def report_failures(suite: Suite, failures: list[Failure], console: Console) -> None:
+    """Each part that is not ready, the end of its log, and what to do."""
+    for failure in failures:
+        console.print(f"\n{failure.part} is not ready: {failure.reason}", style="red", markup=False)
+        if failure.reason.startswith("needs "):
+            continue
+        for line in suite.last_lines(failure.part, SHOWN_LOG_LINES):
+            console.print(f"  | {line}", markup=False, highlight=False)
+    first = failures[0].part
+    option = "" if suite.name == "main" else f" SUITE={suite.name}"
+    console.print(f"\nThe whole log: make logs S={first}{option}   What is wrong: make doctor{option}")
+    console.print(f"Then `make up{option}` again, or `make down{option}`.")
+
+
+def report(suite: Suite, started: list[str], seconds: float, console: Console) -> None:
+    """Where everything is, and what it took."""
+    option = "" if suite.name == "main" else f" SUITE={suite.name}"
+    console.print(f"\nOrderMesh is {'up' if started else 'already up'}: suite {suite.name}, all parts healthy.\n")
+    addresses = suite.urls
+    console.print(f"  edge (public)      {addresses['edge']}   gRPC with reflection: grpcurl -plaintext")
+    console.print(f"  edge (operator)    {addresses['operator']}   every RPC of every service")
+    console.print(f"  Temporal UI        {addresses['temporal_ui']}   gRPC {addresses['temporal']}")
+    console.print(f"  Kafka              {addresses['kafka']}")
+    console.print(f"  PostgreSQL         {addresses['postgres']}   passwords: {suite.directory}/suite.json")
+    console.print(f"  Envoy admin        {addresses['envoy_admin']}")
+    for service in topology.SERVICES:
+        if service in suite.parts:
+            console.print(f"  {service:<18} {suite.address(service)}")
+    console.print(f"  mail               {suite.directory}/mail/inbox\n", soft_wrap=True)
+    used = processes.memory(processes.family(suite.supervisor.process_id()))
+    installed = state.read_json(REPORT)
+    console.print(
+        f"Started in {seconds:.1f} s; memory {used / 1e9:.2f} GB of {psutil.virtual_memory().total / 1e9:.0f} GB; "
+        f"installed in {installed.get('seconds', 0)} s, {installed.get('megabytes', 0)} MB fetched."
+    )
+    console.print(f"Next: make demo MODE=sync{option}   make status{option}   make down{option}   make help")
