@@ -1,4 +1,4 @@
-"""Look for what would keep a suite from starting: memory, disk, busy ports. Each problem names its way out."""
+"""Look for what keeps a suite from starting: memory, disk, busy ports. Each problem names its way out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ops.topology import Part
 
 MEMORY_NEEDED = 2.5  # GB for the whole suite
 DISK_NEEDED = 1.0  # GB for data and logs
+UNSEEN = "a process that this user may not see"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,10 @@ def memory() -> list[Problem]:
     if free >= MEMORY_NEEDED:
         return []
     return [
-        Problem(f"only {free:.1f} GB of memory are free; the suite needs {MEMORY_NEEDED} GB", "close other programs")
+        Problem(
+            f"only {free:.1f} GB of memory are free; the suite needs {MEMORY_NEEDED} GB",
+            "close other programs",
+        )
     ]
 
 
@@ -53,7 +57,8 @@ def disk(site: Site) -> list[Problem]:
 def is_free(port: int) -> bool:
     """Whether we could listen there now."""
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port in TIME_WAIT is free for a server
+        # a port in TIME_WAIT is free for a server
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
         except OSError:
@@ -64,16 +69,11 @@ def is_free(port: int) -> bool:
 def holder(port: int) -> str:
     """The process that listens on a port, if this user may know it."""
     try:
-        found = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN and c.laddr.port == port]
+        listening = [c for c in psutil.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        pids = [c.pid for c in listening if c.pid and getattr(c.laddr, "port", None) == port]
+        return f"process {pids[0]} ({psutil.Process(pids[0]).name()})" if pids else UNSEEN
     except psutil.Error:
-        found = []
-    for connection in found:
-        if connection.pid:
-            try:
-                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
-            except psutil.Error:
-                continue
-    return "a process that this user may not see"
+        return UNSEEN
 
 
 def ports(site: Site, parts: Iterable[Part]) -> list[Problem]:

@@ -23,7 +23,7 @@ BUSINESS_COMMANDS = ("demo", "token", "audit")
 @app.command()
 def up(suite: SuiteName = "main") -> None:
     """Start everything that does not run, and wait until it is healthy."""
-    from ops import up as module  # noqa: PLC0415 - so that `logs` and `down` start quickly
+    from ops import up as module
 
     raise typer.Exit(module.up(suite, console))
 
@@ -31,7 +31,7 @@ def up(suite: SuiteName = "main") -> None:
 @app.command()
 def down(suite: SuiteName = "main") -> None:
     """Stop everything; no process is left."""
-    from ops import down as module  # noqa: PLC0415
+    from ops import down as module
 
     raise typer.Exit(module.down(suite, console))
 
@@ -39,7 +39,7 @@ def down(suite: SuiteName = "main") -> None:
 @app.command()
 def reset(suite: SuiteName = "main") -> None:
     """Stop everything and remove the suite's state."""
-    from ops import down as module  # noqa: PLC0415
+    from ops import down as module
 
     raise typer.Exit(module.reset(suite, console))
 
@@ -47,7 +47,7 @@ def reset(suite: SuiteName = "main") -> None:
 @app.command()
 def status(suite: SuiteName = "main") -> None:
     """Every part: state, pid, time up, memory, port, health."""
-    from ops import status as module  # noqa: PLC0415
+    from ops import status as module
 
     raise typer.Exit(module.status(suite, console))
 
@@ -59,7 +59,7 @@ def logs(
     suite: SuiteName = "main",
 ) -> None:
     """The last 100 lines of one part's log, or of all."""
-    from ops import logs as module  # noqa: PLC0415
+    from ops import logs as module
 
     raise typer.Exit(module.show(suite, part, follow))
 
@@ -67,7 +67,7 @@ def logs(
 @app.command()
 def start(part: PartName, suite: SuiteName = "main") -> None:
     """Start one part and wait until it is healthy."""
-    from ops import control  # noqa: PLC0415
+    from ops import control
 
     raise typer.Exit(control.start(suite, part, console))
 
@@ -75,7 +75,7 @@ def start(part: PartName, suite: SuiteName = "main") -> None:
 @app.command()
 def stop(part: PartName, suite: SuiteName = "main") -> None:
     """Stop one part; it stays down until started."""
-    from ops import control  # noqa: PLC0415
+    from ops import control
 
     raise typer.Exit(control.stop(suite, part, console))
 
@@ -83,7 +83,7 @@ def stop(part: PartName, suite: SuiteName = "main") -> None:
 @app.command()
 def restart(part: PartName, suite: SuiteName = "main") -> None:
     """Restart one part and wait until it is healthy."""
-    from ops import control  # noqa: PLC0415
+    from ops import control
 
     raise typer.Exit(control.restart(suite, part, console))
 
@@ -91,7 +91,7 @@ def restart(part: PartName, suite: SuiteName = "main") -> None:
 @app.command()
 def doctor(suite: SuiteName = "main") -> None:
     """Say what is wrong and what to do about it."""
-    from ops import doctor as module  # noqa: PLC0415
+    from ops import doctor as module
 
     raise typer.Exit(module.doctor(suite, console))
 

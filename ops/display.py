@@ -11,7 +11,13 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
-STYLES = {"waiting": "dim", "preparing": "yellow", "starting": "yellow", "ready": "green", "failed": "bold red"}
+STYLES = {
+    "waiting": "dim",
+    "preparing": "yellow",
+    "starting": "yellow",
+    "ready": "green",
+    "failed": "bold red",
+}
 
 
 class StartDisplay:

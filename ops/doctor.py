@@ -63,7 +63,9 @@ def doctor(suite_name: str, console: Console) -> int:
         f"versions  Python {sys.version.split()[0]}, grpcio {version('grpcio')}, "
         f"supervisor {version('supervisor')}, Kafka {kafka_jars.VERSION}"
     )
-    console.print(f"suite     {suite_name}: {'up' if running else 'down'}, state in {suite.directory}", soft_wrap=True)
+    console.print(
+        f"suite     {suite_name}: {'up' if running else 'down'}, in {suite.directory}", soft_wrap=True
+    )
     problems = examine(suite)
     for problem in problems:
         console.print(f"\n✗ {problem}", markup=False, soft_wrap=True)

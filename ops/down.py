@@ -6,7 +6,7 @@ import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
-from xmlrpc.client import Fault  # noqa: S411 - an error type of our own supervisor
+from xmlrpc.client import Fault
 
 import psutil
 from rich.console import Console
@@ -54,8 +54,8 @@ def down(name: str, console: Console) -> int:
     processes.end(left)
     if still := processes.left_behind(directory):
         raise SuiteError(f"these processes would not end: {', '.join(str(process.pid) for process in still)}")
-    did = ran or bool(left)
-    console.print(f"Suite {name} is down ({time.monotonic() - began:.1f} s)." if did else f"Suite {name} was down.")
+    took = f"is down ({time.monotonic() - began:.1f} s)" if ran or left else "was down"
+    console.print(f"Suite {name} {took}.")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Render the edge's Envoy configuration: the committed template with one suite's ports. Pure but for reading it."""
+"""Render the edge's Envoy configuration: the committed template with one suite's ports."""
 
 from __future__ import annotations
 

@@ -54,7 +54,13 @@ def run(*command: str) -> None:
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     done = subprocess.run(  # noqa: S603
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-15:])
@@ -102,8 +108,8 @@ def check_machine() -> None:
             "Install one and say `make up PYTHON=python3.11`."
         )
     try:
-        import ensurepip  # noqa: F401, PLC0415 - Debian ships Python without it unless python3-venv is installed
-        import venv  # noqa: F401, PLC0415
+        import ensurepip  # noqa: F401 - Debian ships Python without it unless python3-venv is installed
+        import venv  # noqa: F401
     except ImportError as error:
         raise InstallError(
             "This Python cannot make virtual environments: on Debian or Ubuntu `apt install python3-venv`."
@@ -138,7 +144,7 @@ def is_complete() -> bool:
 def install() -> None:
     """Install what is missing; the two environments at the same time, for each waits on the network."""
     check_disk()
-    print("Installing into var/ (packages from their registries, checked by hash) …", flush=True)  # noqa: T201
+    print("Installing into var/ (packages from their registries, checked by hash) …", flush=True)
     make_bootstrap()
     with ThreadPoolExecutor() as pool:
         for step in [pool.submit(make_environment, "app"), pool.submit(make_servers)]:
@@ -157,9 +163,9 @@ def main() -> int:
                 "seconds": round(time.monotonic() - started, 1),
                 "megabytes": round((received_bytes() - received) / 1e6, 1),
             }
-            print(f"Installed in {report['seconds']} s, {report['megabytes']} MB fetched.", flush=True)  # noqa: T201
+            print(f"Installed in {report['seconds']} s, {report['megabytes']} MB fetched.", flush=True)
     except (InstallError, kafka_jars.JarMismatchError) as error:
-        print(f"Cannot install: {error}", file=sys.stderr)  # noqa: T201
+        print(f"Cannot install: {error}", file=sys.stderr)
         return 1
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(report))

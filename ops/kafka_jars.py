@@ -57,7 +57,8 @@ def fetch(root: Path) -> list[Path]:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     jars = [Path(line.strip()) for line in done.stdout.splitlines() if line.strip().endswith(".jar")]
     if done.returncode or not jars:
-        raise JarMismatchError(f"jgo could not fetch {COORDINATE}:\n{done.stderr.strip() or done.stdout.strip()}")
+        said = done.stderr.strip() or done.stdout.strip()
+        raise JarMismatchError(f"jgo could not fetch {COORDINATE}:\n{said}")
     return jars
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from ops.site import HOST, Site
 from ops.topology import Part, ProbeKind
 
 SECONDS = 2.0
 Probe = Callable[[Site, Part], Awaitable[str | None]]
+Call = Callable[..., Awaitable[Any]]  # a method of a channel; grpcio has no type for it
 # DescribeNamespaceRequest{namespace: "default"}, by hand: the Temporal client takes a second to import
 DESCRIBE_DEFAULT_NAMESPACE = b"\x0a\x07default"
 
@@ -26,7 +28,7 @@ async def ready(site: Site, part: Part) -> str | None:
             return await PROBES[part.probe](site, part)
     except TimeoutError:
         return f"no answer within {SECONDS:.0f} s"
-    except Exception as error:  # noqa: BLE001 - every client library has errors of its own; all mean "not ready"
+    except Exception as error:
         return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:120] if str(error) else ''}"
 
 
@@ -55,7 +57,7 @@ async def _closed_port(site: Site, part: Part) -> str | None:
 
 
 async def _postgres(site: Site, part: Part) -> str | None:
-    import asyncpg  # noqa: PLC0415 - clients are imported when probed, `make help` and `make logs` need none
+    import asyncpg
 
     connection = await asyncpg.connect(site.admin_database_url, ssl=False)
     try:
@@ -66,7 +68,7 @@ async def _postgres(site: Site, part: Part) -> str | None:
 
 
 async def _kafka(site: Site, part: Part) -> str | None:
-    from confluent_kafka.admin import AdminClient  # noqa: PLC0415
+    from confluent_kafka.admin import AdminClient
 
     settings = {"bootstrap.servers": site.address("kafka"), "log_level": 0}
     found = await asyncio.to_thread(lambda: AdminClient(settings).list_topics(timeout=SECONDS))
@@ -74,14 +76,18 @@ async def _kafka(site: Site, part: Part) -> str | None:
 
 
 async def _grpc(site: Site, part: Part, service: str = "") -> str | None:
-    import grpc  # noqa: PLC0415
-    from grpc_health.v1 import health_pb2, health_pb2_grpc  # noqa: PLC0415
+    import grpc
+    from grpc_health.v1 import health_pb2
 
     for port in part.ports if part.probe is ProbeKind.GRPC else part.ports[:1]:
         async with grpc.aio.insecure_channel(site.address(port)) as channel:
-            request = health_pb2.HealthCheckRequest(service=service)
+            check: Call = channel.unary_unary(
+                "/grpc.health.v1.Health/Check",
+                health_pb2.HealthCheckRequest.SerializeToString,
+                health_pb2.HealthCheckResponse.FromString,
+            )
             try:
-                answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=SECONDS)
+                answer = await check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS)
             except grpc.aio.AioRpcError as error:
                 return f"health: {error.code().name}"
         if answer.status != health_pb2.HealthCheckResponse.SERVING:
@@ -90,13 +96,15 @@ async def _grpc(site: Site, part: Part, service: str = "") -> str | None:
 
 
 async def _temporal(site: Site, part: Part) -> str | None:
-    import grpc  # noqa: PLC0415
+    import grpc
 
     if reason := await _grpc(site, part, "temporal.api.workflowservice.v1.WorkflowService"):
         return reason
     async with grpc.aio.insecure_channel(site.address("temporal")) as channel:
         # the health service answers before the default namespace exists
-        describe = channel.unary_unary("/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace")
+        describe: Call = channel.unary_unary(
+            "/temporal.api.workflowservice.v1.WorkflowService/DescribeNamespace"
+        )
         try:
             await describe(DESCRIBE_DEFAULT_NAMESPACE, timeout=SECONDS)
         except grpc.aio.AioRpcError as error:

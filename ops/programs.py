@@ -1,8 +1,7 @@
 """Find the servers' programs in their environment; each path can be replaced by a variable.
 
-    ORDERMESH_POSTGRES_BIN  folder of initdb, postgres and psql      ORDERMESH_JAVA      java
-    ORDERMESH_KAFKA_JARS    folder of jars                           ORDERMESH_TEMPORAL  temporal
-    ORDERMESH_ENVOY         envoy                                    ORDERMESH_DBMATE    dbmate
+ORDERMESH_POSTGRES_BIN is the folder of initdb and postgres, ORDERMESH_KAFKA_JARS one of jars;
+ORDERMESH_JAVA, ORDERMESH_TEMPORAL, ORDERMESH_ENVOY and ORDERMESH_DBMATE are the programs themselves.
 """
 
 from __future__ import annotations

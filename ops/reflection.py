@@ -14,10 +14,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import grpc
-import ordermesh
 from google.protobuf.descriptor import FileDescriptor
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+
+import ordermesh
 
 PUBLIC = (
     "ordermesh.users.v1.UsersService",
@@ -30,14 +31,15 @@ ALWAYS = (reflection.SERVICE_NAME, health.SERVICE_NAME)
 def generated_modules() -> list[str]:
     """Names of all generated modules that may hold a service."""
     roots = [Path(place) for place in ordermesh.__path__]
-    files = (path.relative_to(root.parent) for root in roots for path in sorted(root.rglob("*_service_pb2.py")))
-    return [".".join(path.with_suffix("").parts) for path in files]
+    found = [(root, path) for root in roots for path in sorted(root.rglob("*_service_pb2.py"))]
+    return [".".join(path.relative_to(root.parent).with_suffix("").parts) for root, path in found]
 
 
 def all_services() -> tuple[str, ...]:
     """Full names of every service of ours; importing its module also registers its description."""
-    descriptors: list[FileDescriptor] = [importlib.import_module(name).DESCRIPTOR for name in generated_modules()]
-    return tuple(service.full_name for file in descriptors for service in file.services_by_name.values())
+    modules = [importlib.import_module(name) for name in generated_modules()]
+    files: list[FileDescriptor] = [module.DESCRIPTOR for module in modules]
+    return tuple(service.full_name for file in files for service in file.services_by_name.values())
 
 
 async def start(listen: str, services: Iterable[str]) -> grpc.aio.Server:

@@ -31,7 +31,7 @@ class SuiteError(Exception):
 def write_private(path: Path, text: str) -> None:
     """Replace a file at once, readable by its owner only."""
     temporary = path.with_name(path.name + ".new")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
     temporary.replace(path)
 
@@ -88,7 +88,7 @@ def create_site(suite: str, environ: Mapping[str, str]) -> Site:
     ports = topology.assign_ports(suite, chosen | port_overrides(environ))
     twice = sorted(name for name, port in ports.items() if list(ports.values()).count(port) > 1)
     if twice:
-        raise SuiteError(f"these parts would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
+        raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     site = Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, environ))
     settings = {
         "suite": suite,

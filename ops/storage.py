@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 from ops import edge, servers
 from ops.site import Site
 from ops.state import SuiteError, base_environment, write_json, write_private
+from ops.supervision import launcher
 
 
 def run_once(site: Site, name: str, command: tuple[str, ...], refuses_root: bool = False) -> None:
@@ -24,9 +25,13 @@ def run_once(site: Site, name: str, command: tuple[str, ...], refuses_root: bool
     plan = site.directory / "env" / f"{name}.json"
     environment = base_environment(site, os.environ)
     write_json(plan, {"command": list(command), "environment": environment, "refuses_root": refuses_root})
-    launcher = [str(site.python), "-I", "-S", str(site.root / "ops" / "launch.py"), str(site.directory), name]
     done = subprocess.run(  # noqa: S603
-        launcher, cwd=site.directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        launcher(site, name),
+        cwd=site.directory,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
     plan.unlink()
     if done.returncode:

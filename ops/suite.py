@@ -33,7 +33,8 @@ NOT_RUNNING = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
 def present(site: Site, part: Part) -> bool:
     """Whether the part's code is there."""
-    return part.name not in topology.FOLDERS or (site.root / topology.FOLDERS[part.name] / "__main__.py").is_file()
+    folder = topology.FOLDERS.get(part.name)
+    return folder is None or (site.root / folder / "__main__.py").is_file()
 
 
 class Suite:

@@ -14,10 +14,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from typing import Any, cast
-from xmlrpc.client import Fault, ServerProxy, Transport  # noqa: S411 - we talk to our own process on loopback
+from typing import Any
+from xmlrpc.client import Fault, ServerProxy, Transport
 
-from ops.site import HOST, Site
+from ops.site import Site
 from ops.state import SuiteError, base_environment, write_private
 from ops.topology import Part
 
@@ -66,10 +66,16 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
     return head + "".join(program(site, part) for part in parts)
 
 
+def launcher(site: Site, name: str) -> list[str]:
+    """The command that becomes a part by its plan in env/<name>.json."""
+    script = site.root / "ops" / "launch.py"
+    # -I and -S: nothing of the caller's Python settings, and no packages to look through
+    return [str(site.python), "-I", "-S", str(script), str(site.directory), name]
+
+
 def program(site: Site, part: Part) -> str:
     """One part's section; `make up` starts it when what it needs is ready, so not by itself."""
-    launcher = (str(site.python), "-I", "-S", str(site.root / "ops" / "launch.py"), str(site.directory), part.name)
-    command = shlex.join(launcher).replace("%", "%%")
+    command = shlex.join(launcher(site, part.name)).replace("%", "%%")
     log = str(site.directory / "logs" / f"{part.name}.log").replace("%", "%%")
     return f"""\
 [program:{part.name}]
@@ -99,12 +105,13 @@ class Supervisor:
         # a proxy each call: it is not safe for several threads, and stops are waited for in threads
         password = self._site.passwords["supervisor"]
         address = self._site.address("supervisor")
-        return ServerProxy(f"http://ordermesh:{password}@{address}/RPC2", transport=_TimedTransport()).supervisor
+        url = f"http://ordermesh:{password}@{address}/RPC2"
+        return ServerProxy(url, transport=_TimedTransport()).supervisor
 
     def is_running(self) -> bool:
         """Whether this suite's supervisor answers and is not on its way out."""
         try:
-            return cast("dict[str, Any]", self._rpc().getState())["statename"] == "RUNNING"
+            return bool(self._rpc().getState()["statename"] == "RUNNING")
         except (OSError, Fault, HTTPException):
             return False
 

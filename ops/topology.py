@@ -156,7 +156,7 @@ def tool_parts(site: Site) -> tuple[Part, ...]:
     }
     python = str(site.python)
     return (
-        Part("edge", servers.envoy(site), ("envoy_admin", "edge", "operator"), ProbeKind.ENVOY),
+        Part("edge", servers.envoy(site), ("edge", "operator", "envoy_admin"), ProbeKind.ENVOY),
         Part("mail", (python, "-m", "ops.mail_sink"), ("smtp",), ProbeKind.SMTP, mail),
         Part(
             "reflection",

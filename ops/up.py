@@ -111,7 +111,8 @@ def check_machine(suite: Suite, was_running: bool) -> None:
     down = [p for p in suite.parts.values() if p.name not in states or states[p.name].state in NOT_RUNNING]
     problems = checks.ports(suite.site, down)
     if not was_running:
-        problems += checks.memory() + checks.disk(suite.site) + checks.port_problems(suite.site, ["supervisor"])
+        problems += checks.port_problems(suite.site, ["supervisor"])
+        problems += checks.memory() + checks.disk(suite.site)
     if problems:
         raise SuiteError("the suite cannot start:\n" + "\n".join(str(problem) for problem in problems))
 
@@ -156,7 +157,8 @@ def report_failures(suite: Suite, failures: list[Failure], console: Console) -> 
 def report(suite: Suite, started: list[str], seconds: float, console: Console) -> None:
     """Where everything is, and what it took."""
     option = "" if suite.name == "main" else f" SUITE={suite.name}"
-    console.print(f"\nOrderMesh is {'up' if started else 'already up'}: suite {suite.name}, all parts healthy.\n")
+    did = "up" if started else "already up"
+    console.print(f"\nOrderMesh is {did}: suite {suite.name}, all parts healthy.\n")
     addresses = suite.urls
     console.print(f"  edge (public)      {addresses['edge']}   gRPC with reflection: grpcurl -plaintext")
     console.print(f"  edge (operator)    {addresses['operator']}   every RPC of every service")
@@ -169,9 +171,9 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
             console.print(f"  {service:<18} {suite.address(service)}")
     console.print(f"  mail               {suite.directory}/mail/inbox\n", soft_wrap=True)
     used = processes.memory(processes.family(suite.supervisor.process_id()))
-    installed = state.read_json(REPORT)
+    total, installed = psutil.virtual_memory().total, state.read_json(REPORT)
     console.print(
-        f"Started in {seconds:.1f} s; memory {used / 1e9:.2f} GB of {psutil.virtual_memory().total / 1e9:.0f} GB; "
+        f"Started in {seconds:.1f} s; memory {used / 1e9:.2f} of {total / 1e9:.0f} GB; "
         f"installed in {installed.get('seconds', 0)} s, {installed.get('megabytes', 0)} MB fetched."
     )
     console.print(f"Next: make demo MODE=sync{option}   make status{option}   make down{option}   make help")
