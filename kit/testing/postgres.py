@@ -19,20 +19,31 @@ VARIABLE = "ORDERMESH_TEST_POSTGRES"
 @asynccontextmanager
 async def scratch_database(migrations: Path) -> AsyncIterator[Database]:
     """Make a database, migrate it, open it, and drop it in the end."""
+    async with scratch_url(migrations) as url:
+        database = Database(url, migrations)
+        await database.open()
+        try:
+            yield database
+        finally:
+            await database.close()
+
+
+@asynccontextmanager
+async def scratch_url(migrations: Path) -> AsyncIterator[str]:
+    """Make a database, migrate it, and drop it in the end; for a whole service, which opens it itself."""
     admin_url = os.environ.get(VARIABLE)
     if admin_url is None:
         raise RuntimeError(f"{VARIABLE} is not set: run `make test`")
     name = f"test_{uuid.uuid4().hex}"
+    url = admin_url.rsplit("/", 1)[0] + f"/{name}"
     admin = await asyncpg.connect(admin_url)
     await admin.execute(f'create database "{name}"')
-    database = Database(admin_url.rsplit("/", 1)[0] + f"/{name}", migrations)
     try:
-        await database.open()
-        async with database.transaction() as connection:
-            await connection.execute(_schema(migrations))
-        yield database
+        connection = await asyncpg.connect(url)
+        await connection.execute(_schema(migrations))
+        await connection.close()
+        yield url
     finally:
-        await database.close()
         await admin.execute(f'drop database "{name}" with (force)')
         await admin.close()
 
