@@ -55,14 +55,22 @@ async def claim(connection: Connection, key: RequestKey, answer: str) -> str | N
     )
     if inserted:
         return None
+    known = await recall(connection, key)
+    if known is None:  # freed between the two statements
+        raise Problem("conflict", "REQUEST_IN_PROGRESS", "the same request is under way; ask again")
+    return known
+
+
+async def recall(connection: Connection, key: RequestKey) -> str | None:
+    """The answer of a request that came before; None if it did not. Other content is refused."""
     row = await connection.fetchrow(
         "select fingerprint, answer from requests where subject = $1 and method = $2 and request_id = $3",
         key.subject,
         key.method,
         key.request_id,
     )
-    if row is None:  # freed between the two statements
-        raise Problem("conflict", "REQUEST_IN_PROGRESS", "the same request is under way; ask again")
+    if row is None:
+        return None
     if row["fingerprint"] != key.fingerprint:
         raise Problem(
             "invalid",
@@ -70,3 +78,8 @@ async def claim(connection: Connection, key: RequestKey, answer: str) -> str | N
             "this request_id was used with another content; use a new one for a new request",
         )
     return str(row["answer"])
+
+
+async def free(connection: Connection, method: str, answer: str) -> None:
+    """Forget a request, so that the same request_id begins anew. Wants an index on `answer`."""
+    await connection.execute("delete from requests where answer = $1 and method = $2", answer, method)

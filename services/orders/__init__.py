@@ -1,0 +1,1 @@
+"""Orders: what was ordered, where it stands, and the coordination that carries it through."""

@@ -1,0 +1,215 @@
+"""The rules of an order: its price, its states, and what ends it.
+
+Pure and total: every state answers every message; `docs/sagas.md` has the table. Who brings the message
+(a call, an event, a workflow) makes no difference here.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+
+class State(StrEnum):
+    """Where an order stands."""
+
+    PENDING = "PENDING"
+    CONFIRMED = "CONFIRMED"
+    CANCELLED = "CANCELLED"
+
+
+FINAL = (State.CONFIRMED, State.CANCELLED)
+
+
+class Coordination(StrEnum):
+    """Who carries an order through its steps."""
+
+    SYNC = "SYNC"
+    CHOREOGRAPHY = "CHOREOGRAPHY"
+    ORCHESTRATION = "ORCHESTRATION"
+
+
+class Flow(StrEnum):
+    """Which steps an order has."""
+
+    STANDARD = "STANDARD"
+    FULFIL = "FULFIL"
+
+
+class Wait(StrEnum):
+    """What the caller of PlaceOrder waits for."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    ACCEPTED = "ACCEPTED"
+    STOCK_RESERVED = "STOCK_RESERVED"
+    FINAL = "FINAL"
+
+
+class Verdict(StrEnum):
+    """How far an order's outcome is known: RETRY means that nothing is charged or held, and never will be."""
+
+    CONFIRMED = "CONFIRMED"
+    REFUSED = "REFUSED"
+    RETRY = "RETRY"
+    OPEN = "OPEN"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One product of an order, at the price of its day in minor units."""
+
+    sku: str
+    title: str
+    quantity: int
+    unit_price: int
+
+
+@dataclass(frozen=True)
+class Product:
+    """What an order needs to know of a product; the price is in minor units."""
+
+    sku: str
+    title: str
+    price: int
+    currency_code: str
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order; amounts are minor units of its currency."""
+
+    order_id: UUID
+    customer_id: UUID
+    lines: tuple[Line, ...]
+    total: int
+    currency_code: str
+    coordination: Coordination
+    coordination_reason: str
+    flow: Flow = Flow.STANDARD
+    state: State = State.PENDING
+    version: int = 1
+    reason: str = ""
+    cancel_requested: bool = False
+    create_time: datetime | None = None
+    update_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class OrderPlaced:
+    """The order exists."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True)
+class OrderCancellationRequested:
+    """The customer wants it cancelled; the payment decides."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True)
+class OrderConfirmed:
+    """The order is paid."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True)
+class OrderCancelled:
+    """The order is not paid, and nothing is held for it."""
+
+    order_id: UUID
+    reason: str
+
+
+Fact = OrderPlaced | OrderCancellationRequested | OrderConfirmed | OrderCancelled
+
+
+class OrderNotCancellable(Exception):
+    """It is paid: from here on a return is a new process."""
+
+    kind, reason = "refused", "ORDER_NOT_CANCELLABLE"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__("the order is paid and cannot be cancelled any more")
+        self.details = {"order_id": str(order.order_id), "state": State.CONFIRMED.value}
+
+
+class AccessDenied(Exception):
+    """The order does not exist or belongs to somebody else; both look the same."""
+
+    kind, reason = "denied", "ACCESS_DENIED"
+
+    def __init__(self) -> None:
+        super().__init__("no such order, or it is not yours")
+
+
+class CurrenciesDiffer(Exception):
+    """An order has one currency."""
+
+    kind, reason = "invalid", "MONEY_INVALID"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What follows from one message; `order.version` has grown if a client can see a change."""
+
+    order: Order
+    facts: tuple[Fact, ...] = ()
+    refusal: Exception | None = None
+    alarm: bool = False
+
+
+def price(wanted: tuple[tuple[str, int], ...], products: dict[str, Product]) -> tuple[Line, ...]:
+    """The lines of an order, (sku, quantity) each, at today's prices."""
+    if len({products[sku].currency_code for sku, _ in wanted}) > 1:
+        raise CurrenciesDiffer("the products are priced in different currencies; place an order for each")
+    return tuple(Line(sku, products[sku].title, quantity, products[sku].price) for sku, quantity in wanted)
+
+
+def total_of(lines: tuple[Line, ...]) -> int:
+    """The sum of all lines in minor units."""
+    return sum(line.quantity * line.unit_price for line in lines)
+
+
+def place(order: Order) -> Decision:
+    """A new order is pending."""
+    return Decision(order, (OrderPlaced(order.order_id),))
+
+
+def payment_processed(order: Order) -> Decision:
+    """The customer has paid."""
+    if order.state is State.PENDING:
+        confirmed = replace(order, state=State.CONFIRMED, version=order.version + 1, cancel_requested=False)
+        return Decision(confirmed, (OrderConfirmed(order.order_id),))
+    return Decision(order, alarm=order.state is State.CANCELLED)
+
+
+def stock_reservation_failed(order: Order, reason: str) -> Decision:
+    """There was not enough stock; nothing is held and nothing was charged."""
+    return _end(order, reason)
+
+
+def stock_released(order: Order, reason: str) -> Decision:
+    """The payment has failed and the stock is back, for the reason that came along."""
+    return _end(order, reason)
+
+
+def request_cancel(order: Order) -> Decision:
+    """The customer asks to cancel: the payment will decide."""
+    if order.state is State.CONFIRMED:
+        return Decision(order, refusal=OrderNotCancellable(order))
+    if order.state is State.CANCELLED or order.cancel_requested:
+        return Decision(order)
+    requested = replace(order, cancel_requested=True, version=order.version + 1)
+    return Decision(requested, (OrderCancellationRequested(order.order_id),))
+
+
+def _end(order: Order, reason: str) -> Decision:
+    if order.state is State.PENDING:
+        ended = replace(
+            order, state=State.CANCELLED, reason=reason, version=order.version + 1, cancel_requested=False
+        )
+        return Decision(ended, (OrderCancelled(order.order_id, reason),))
+    return Decision(order, alarm=order.state is State.CONFIRMED)

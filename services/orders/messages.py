@@ -1,0 +1,85 @@
+"""Translates between the orders' domain and its protos, both ways."""
+
+from datetime import datetime
+from uuid import UUID
+
+from kit import call, pages
+from kit.money import from_minor
+from kit.requests import request_key
+from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
+from services.orders.domain import Coordination, Flow, Order, Wait
+from services.orders.usecases import PlaceOrder, Status, Viewer
+
+
+def to_viewer() -> Viewer:
+    """Who calls."""
+    caller = call.caller()
+    return Viewer(caller.user_id, caller.is_operator)
+
+
+def to_place_order(request: orders_service_pb2.PlaceOrderRequest, customer_id: UUID) -> PlaceOrder:
+    """The command in a request."""
+    coordination = orders_pb2.Coordination.Name(request.coordination).removeprefix("COORDINATION_")
+    flow = orders_pb2.Flow.Name(request.flow).removeprefix("FLOW_")
+    return PlaceOrder(
+        key=request_key(customer_id, request),
+        customer_id=customer_id,
+        wanted=tuple((line.sku, line.quantity) for line in request.lines),
+        payment_token=request.payment_token,
+        coordination=Coordination(coordination) if request.coordination else None,
+        flow=Flow(flow) if request.flow else Flow.STANDARD,
+        wait=Wait(orders_pb2.Wait.Name(request.wait).removeprefix("WAIT_")),
+    )
+
+
+def from_order(order: Order) -> orders_pb2.Order:
+    """The order on the wire."""
+    message = orders_pb2.Order(
+        order_id=str(order.order_id),
+        customer_id=str(order.customer_id),
+        state=orders_pb2.OrderState.Value(f"ORDER_STATE_{order.state}"),
+        version=order.version,
+        total=from_minor(order.total, order.currency_code),
+        coordination=orders_pb2.Coordination.Value(f"COORDINATION_{order.coordination}"),
+        coordination_reason=order.coordination_reason,
+        flow=orders_pb2.Flow.Value(f"FLOW_{order.flow}"),
+        reason=order.reason,
+        cancel_requested=order.cancel_requested,
+    )
+    for line in order.lines:
+        unit_price = from_minor(line.unit_price, order.currency_code)
+        message.lines.add(sku=line.sku, title=line.title, quantity=line.quantity, unit_price=unit_price)
+    if order.create_time is not None and order.update_time is not None:
+        message.create_time.FromDatetime(order.create_time)
+        message.update_time.FromDatetime(order.update_time)
+    return message
+
+
+def from_status(status: Status) -> orders_pb2.OrderStatus:
+    """One entry of the history on the wire."""
+    message = orders_pb2.OrderStatus(
+        order_id=str(status.order_id),
+        version=status.version,
+        state=orders_pb2.OrderState.Value(f"ORDER_STATE_{status.state}"),
+        reason=status.reason,
+        cancel_requested=status.cancel_requested,
+    )
+    message.change_time.FromDatetime(status.change_time)
+    return message
+
+
+def to_cursor(page_token: str, viewer: Viewer) -> tuple[datetime, UUID] | None:
+    """Where a page starts: before this order; None at the newest."""
+    parts = pages.decode(page_token, f"orders of {viewer.user_id}", parts=2)
+    if not parts:
+        return None
+    try:
+        return datetime.fromisoformat(parts[0]), UUID(parts[1])
+    except ValueError as error:
+        raise pages.invalid() from error
+
+
+def from_cursor(last: Order, viewer: Viewer) -> str:
+    """The token of the page after this order."""
+    time = last.create_time.isoformat() if last.create_time else ""
+    return pages.encode([time, str(last.order_id)], f"orders of {viewer.user_id}")

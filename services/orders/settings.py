@@ -1,0 +1,24 @@
+"""What the orders service is told by its environment."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from kit.settings import Address, ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Variables `ORDERS_…`."""
+
+    model_config = SettingsConfigDict(env_prefix="ORDERS_")
+
+    users_address: Address = Field(
+        examples=["127.0.0.1:15051"], description="where the keys of tokens are fetched"
+    )
+    products_address: Address = Field(examples=["127.0.0.1:15052"])
+    inventory_address: Address = Field(examples=["127.0.0.1:15054"])
+    payments_address: Address = Field(examples=["127.0.0.1:15055"])
+    notifications_address: Address = Field(examples=["127.0.0.1:15057"])
+    lease_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
+    sweep_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0

@@ -1,0 +1,174 @@
+"""The orders service's tables: orders, their history, and the requests that placed them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from kit import requests
+from kit.database import Connection, Database
+from kit.requests import RequestKey
+from services.orders.changes import ChangeHub
+from services.orders.coordination.store import Journal
+from services.orders.domain import AccessDenied, Coordination, Decision, Flow, Line, Order, State
+from services.orders.usecases import Status, Viewer
+
+_READ = "select * from orders where order_id = $1"
+_READ_LOCKED = f"{_READ} for update"
+PLACE_ORDER = "ordermesh.orders.v1.PlaceOrderRequest"
+
+
+class OrdersTransaction:
+    """One transaction on the orders database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.journal = Journal(connection)
+        self.changed: set[UUID] = set()
+
+    async def recall(self, key: RequestKey) -> UUID | None:
+        """The order that this request placed before."""
+        known = await requests.recall(self._connection, key)
+        return UUID(known) if known else None
+
+    async def claim(self, key: RequestKey, order_id: UUID) -> UUID | None:
+        """Take the request for this order; a repeat gets the order of the first."""
+        known = await requests.claim(self._connection, key, str(order_id))
+        return UUID(known) if known else None
+
+    async def free(self, order_id: UUID) -> None:
+        """Forget which request placed this order, so that the same request_id places a new one."""
+        await requests.free(self._connection, PLACE_ORDER, str(order_id))
+
+    async def add(self, decision: Decision) -> None:
+        """Write a new order and the first entry of its history, in one statement."""
+        order = decision.order
+        await self._connection.execute(
+            """with made as (
+                 insert into orders (order_id, customer_id, state, version, skus, titles, quantities,
+                        unit_prices, total, currency_code, coordination, coordination_reason, flow)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13))
+               insert into order_history (order_id, version, state, reason, cancel_requested)
+               values ($1, $4, $3, '', false)""",
+            order.order_id,
+            order.customer_id,
+            order.state,
+            order.version,
+            [line.sku for line in order.lines],
+            [line.title for line in order.lines],
+            [line.quantity for line in order.lines],
+            [line.unit_price for line in order.lines],
+            order.total,
+            order.currency_code,
+            order.coordination,
+            order.coordination_reason,
+            order.flow,
+        )
+
+    async def order(self, order_id: UUID, *, lock: bool = True) -> Order:
+        """An order, locked unless it is only to be read."""
+        query = _READ_LOCKED if lock else _READ
+        row = await self._connection.fetchrow(query, order_id)
+        if row is None:
+            raise AccessDenied
+        return _order(row)
+
+    async def record(self, decision: Decision) -> Order:
+        """Write a change of an order and its entry in the history; nothing if no client can see a change."""
+        order = decision.order
+        update_time = await self._connection.fetchval(
+            """with changed as (
+                 update orders set state = $2, version = $3, reason = $4, cancel_requested = $5,
+                        update_time = clock_timestamp()
+                  where order_id = $1 and version < $3 returning order_id, update_time),
+               noted as (
+                 insert into order_history (order_id, version, state, reason, cancel_requested, change_time)
+                 select order_id, $3, $2, $4, $5, update_time from changed)
+               select update_time from changed""",
+            order.order_id,
+            order.state,
+            order.version,
+            order.reason,
+            order.cancel_requested,
+        )
+        if update_time is None:
+            return order
+        self.changed.add(order.order_id)
+        return replace(order, update_time=update_time)
+
+    async def visible(self, order_id: UUID, viewer: Viewer) -> Order:
+        """An order the viewer may see; the query itself checks the owner."""
+        row = await self._connection.fetchrow(
+            "select * from orders where order_id = $1 and (customer_id = $2 or $3)",
+            order_id,
+            viewer.user_id,
+            viewer.is_operator,
+        )
+        if row is None:
+            raise AccessDenied
+        return _order(row)
+
+    async def page(self, viewer: Viewer, size: int, before: tuple[datetime, UUID] | None) -> list[Order]:
+        """Orders the viewer may see, newest first."""
+        time, order_id = before or (None, None)
+        rows = await self._connection.fetch(
+            """select * from orders where (customer_id = $1 or $2)
+                  and ($3::timestamptz is null or (create_time, order_id) < ($3, $4::uuid))
+                order by create_time desc, order_id desc limit $5""",
+            viewer.user_id,
+            viewer.is_operator,
+            time,
+            order_id,
+            size,
+        )
+        return [_order(row) for row in rows]
+
+    async def history(self, order_id: UUID, after_version: int) -> list[Status]:
+        """An order's history after a version, in its order."""
+        rows = await self._connection.fetch(
+            """select order_id, version, state, reason, cancel_requested, change_time from order_history
+                where order_id = $1 and version > $2 order by version""",
+            order_id,
+            after_version,
+        )
+        return [Status(**{**row, "state": State(row["state"])}) for row in rows]
+
+
+class OrdersUnitOfWork:
+    """Opens transactions on the orders database, and wakes the watchers of what they changed."""
+
+    def __init__(self, database: Database, changes: ChangeHub) -> None:
+        self._database = database
+        self._changes = changes
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[OrdersTransaction]:
+        """One transaction, committed when the block ends well."""
+        async with self._database.transaction() as connection:
+            tx = OrdersTransaction(connection)
+            yield tx
+        for order_id in tx.changed:
+            self._changes.tell(order_id)
+
+
+def _order(row: asyncpg.Record) -> Order:
+    columns = (row["skus"], row["titles"], row["quantities"], row["unit_prices"])
+    return Order(
+        order_id=row["order_id"],
+        customer_id=row["customer_id"],
+        lines=tuple(Line(*parts) for parts in zip(*columns, strict=True)),
+        total=row["total"],
+        currency_code=row["currency_code"],
+        coordination=Coordination(row["coordination"]),
+        coordination_reason=row["coordination_reason"],
+        flow=Flow(row["flow"]),
+        state=State(row["state"]),
+        version=row["version"],
+        reason=row["reason"],
+        cancel_requested=row["cancel_requested"],
+        create_time=row["create_time"],
+        update_time=row["update_time"],
+    )

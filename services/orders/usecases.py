@@ -1,0 +1,262 @@
+"""What the orders service does when it is asked; how an order is carried on is its mode's affair."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import kit
+from kit.ids import new_id
+from kit.requests import RequestKey
+from services.orders import coordination, domain
+from services.orders.domain import Coordination, Decision, Flow, Order, Product, State, Verdict, Wait
+
+FALLBACK_SECONDS = 1.0
+"""How soon a watcher sees a change that another instance of this service has made."""
+
+
+@dataclass(frozen=True)
+class PlaceOrder:
+    """Order these (sku, quantity) for this customer."""
+
+    key: RequestKey
+    customer_id: UUID
+    wanted: tuple[tuple[str, int], ...]
+    payment_token: str = field(repr=False)
+    coordination: Coordination | None
+    flow: Flow
+    wait: Wait
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who looks: operators see every order, customers their own."""
+
+    user_id: UUID
+    is_operator: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    """One entry of an order's history."""
+
+    order_id: UUID
+    version: int
+    state: State
+    reason: str
+    cancel_requested: bool
+    change_time: datetime
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What to answer for an order: confirmed; refused for a reason; try again, for nothing was charged or
+    held and nothing will be; or still open.
+    """
+
+    order: Order
+    verdict: Verdict
+    reason: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class Transaction(Protocol):
+    """What a use case needs of the store, all in one transaction."""
+
+    async def recall(self, key: RequestKey) -> UUID | None:
+        """The order that this request placed before."""
+
+    async def claim(self, key: RequestKey, order_id: UUID) -> UUID | None:
+        """Take the request for this order; a repeat gets the order of the first."""
+
+    async def add(self, decision: Decision) -> None:
+        """Write a new order."""
+
+    async def order(self, order_id: UUID) -> Order:
+        """An order, locked; raises AccessDenied when there is none."""
+
+    async def record(self, decision: Decision) -> Order:
+        """Write a change of an order."""
+
+    async def visible(self, order_id: UUID, viewer: Viewer) -> Order:
+        """An order the viewer may see; raises AccessDenied, whether it is unknown or somebody else's."""
+
+    async def page(self, viewer: Viewer, size: int, before: tuple[datetime, UUID] | None) -> list[Order]:
+        """Orders the viewer may see, newest first."""
+
+    async def history(self, order_id: UUID, after_version: int) -> list[Status]:
+        """An order's history after a version, in its order."""
+
+
+class UnitOfWork(Protocol):
+    """Opens transactions."""
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends well."""
+
+
+class Mode(Protocol):
+    """The shape of a coordination."""
+
+    async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
+        """Write what the mode needs, in the transaction that creates the order."""
+
+    async def answer(self, order_id: UUID, wait: Wait) -> Outcome:
+        """Carry the order on, or wait for whoever does, and say how it stands."""
+
+    async def cancel(self, order: Order, tx: Transaction) -> None:
+        """Pass the customer's wish on, in the transaction that records it; `answer` follows."""
+
+
+class Catalogue(Protocol):
+    """Where prices come from."""
+
+    async def products(self, skus: list[str]) -> Mapping[str, Product]:
+        """All of these products, or an error."""
+
+
+class Watch(Protocol):
+    """Somebody's interest in one order."""
+
+    async def changed(self, seconds: float) -> None:
+        """Return when the order may have changed since the last look, at the latest after so many seconds."""
+
+
+class Changes(Protocol):
+    """Wakes those who watch an order."""
+
+    def watching(self, order_id: UUID) -> AbstractContextManager[Watch]:
+        """Watch an order for the length of a block."""
+
+
+class OrderRefused(Exception):
+    """The order exists and is, or is about to be, cancelled for this reason."""
+
+    kind = "refused"
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"the order is cancelled: {outcome.reason}")
+        self.reason = outcome.reason
+        self.details = {"order_id": str(outcome.order.order_id), **outcome.details}
+
+
+class TryAgain(Exception):
+    """Nothing was charged or held, and nothing will be: the same request places a new order."""
+
+    kind, reason = "unavailable", "DEPENDENCY_UNAVAILABLE"
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"the order was not placed ({outcome.reason}); try again")
+        self.details = {"order_id": str(outcome.order.order_id), "cause": outcome.reason, **outcome.details}
+
+
+class RequestInProgress(Exception):
+    """The outcome is open; the same request_id asks for it again."""
+
+    kind, reason = "conflict", "REQUEST_IN_PROGRESS"
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("the order's outcome is still open; repeat with the same request_id")
+        self.details = {"order_id": str(outcome.order.order_id)}
+
+
+_REFUSALS = {
+    Verdict.REFUSED: OrderRefused,
+    Verdict.RETRY: TryAgain,
+    Verdict.OPEN: RequestInProgress,
+}
+
+
+async def place_order(
+    command: PlaceOrder, uow: UnitOfWork, catalogue: Catalogue, modes: Mapping[Coordination, Mode]
+) -> Order:
+    """Place an order and answer as its coordination does; a repeat gets the same order's answer."""
+    chosen, why = coordination.choose(command.coordination, command.flow)
+    async with uow.begin() as tx:
+        order_id = await tx.recall(command.key)
+    if order_id is None:
+        order_id = await _create(command, uow, catalogue, modes[chosen], why)
+    outcome = await modes[chosen].answer(order_id, command.wait)
+    kit.crashpoint("orders.before_answer")
+    if refusal := _REFUSALS.get(outcome.verdict):
+        raise refusal(outcome)
+    return outcome.order
+
+
+async def _create(command: PlaceOrder, uow: UnitOfWork, catalogue: Catalogue, mode: Mode, why: str) -> UUID:
+    """Price the order, freeze the price, and write everything that it begins with at once."""
+    products = await catalogue.products([sku for sku, _ in command.wanted])
+    lines = domain.price(command.wanted, dict(products))
+    order = Order(
+        order_id=new_id(),
+        customer_id=command.customer_id,
+        lines=lines,
+        total=domain.total_of(lines),
+        currency_code=products[lines[0].sku].currency_code,
+        coordination=command.coordination or Coordination.SYNC,
+        coordination_reason=why,
+        flow=command.flow,
+    )
+    async with uow.begin() as tx:
+        first = await tx.claim(command.key, order.order_id)
+        if first is not None:
+            return first
+        await tx.add(domain.place(order))
+        await mode.begin(order, command.payment_token, tx)
+        kit.crashpoint("orders.before_commit")
+    kit.crashpoint("orders.after_commit")
+    return order.order_id
+
+
+async def cancel_order(
+    key: RequestKey, order_id: UUID, viewer: Viewer, uow: UnitOfWork, modes: Mapping[Coordination, Mode]
+) -> Order:
+    """Record the wish to cancel, let the mode carry it to the payment, and say how the order stands."""
+    async with uow.begin() as tx:
+        await tx.visible(order_id, viewer)
+        await tx.claim(key, order_id)
+        decision = domain.request_cancel(await tx.order(order_id))
+        if decision.refusal is not None:
+            raise decision.refusal
+        await tx.record(decision)
+        await modes[decision.order.coordination].cancel(decision.order, tx)
+    outcome = await modes[decision.order.coordination].answer(order_id, Wait.FINAL)
+    if outcome.verdict is Verdict.CONFIRMED:
+        raise domain.OrderNotCancellable(outcome.order)
+    return outcome.order
+
+
+async def get_order(order_id: UUID, viewer: Viewer, uow: UnitOfWork) -> Order:
+    """Read one order."""
+    async with uow.begin() as tx:
+        return await tx.visible(order_id, viewer)
+
+
+async def list_orders(
+    viewer: Viewer, size: int, before: tuple[datetime, UUID] | None, uow: UnitOfWork
+) -> tuple[list[Order], bool]:
+    """A page of orders, newest first, and whether there are more."""
+    async with uow.begin() as tx:
+        orders = await tx.page(viewer, size + 1, before)
+    return orders[:size], len(orders) > size
+
+
+async def watch_order(
+    order_id: UUID, after_version: int, viewer: Viewer, uow: UnitOfWork, changes: Changes
+) -> AsyncIterator[Status]:
+    """The history after a version, then each change as it happens, until a final state."""
+    async with uow.begin() as tx:
+        order = await tx.visible(order_id, viewer)
+    seen = after_version
+    final = order.state in domain.FINAL and seen >= order.version
+    with changes.watching(order_id) as watch:
+        while not final:
+            async with uow.begin() as tx:
+                news = await tx.history(order_id, seen)
+            for status in news:
+                yield status
+                seen, final = status.version, status.state in domain.FINAL
+            if not final:
+                await watch.changed(FALLBACK_SECONDS)
