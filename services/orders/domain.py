@@ -45,15 +45,6 @@ class Wait(StrEnum):
     FINAL = "FINAL"
 
 
-class Verdict(StrEnum):
-    """How far an order's outcome is known: RETRY means that nothing is charged or held, and never will be."""
-
-    CONFIRMED = "CONFIRMED"
-    REFUSED = "REFUSED"
-    RETRY = "RETRY"
-    OPEN = "OPEN"
-
-
 @dataclass(frozen=True)
 class Line:
     """One product of an order, at the price of its day in minor units."""

@@ -11,7 +11,8 @@ import kit
 from kit.ids import new_id
 from kit.requests import RequestKey
 from services.orders import coordination, domain
-from services.orders.domain import Coordination, Decision, Flow, Order, Product, State, Verdict, Wait
+from services.orders.domain import Coordination, Decision, Flow, Order, Product, State, Wait
+from services.orders.outcome import Outcome, Verdict
 
 FALLBACK_SECONDS = 1.0
 """How soon a watcher sees a change that another instance of this service has made."""
@@ -48,18 +49,6 @@ class Status:
     reason: str
     cancel_requested: bool
     change_time: datetime
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What to answer for an order: confirmed; refused for a reason; try again, for nothing was charged or
-    held and nothing will be; or still open.
-    """
-
-    order: Order
-    verdict: Verdict
-    reason: str = ""
-    details: dict[str, str] = field(default_factory=dict)
 
 
 class Transaction(Protocol):
@@ -131,44 +120,6 @@ class Changes(Protocol):
         """Watch an order for the length of a block."""
 
 
-class OrderRefused(Exception):
-    """The order exists and is, or is about to be, cancelled for this reason."""
-
-    kind = "refused"
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(f"the order is cancelled: {outcome.reason}")
-        self.reason = outcome.reason
-        self.details = {"order_id": str(outcome.order.order_id), **outcome.details}
-
-
-class TryAgain(Exception):
-    """Nothing was charged or held, and nothing will be: the same request places a new order."""
-
-    kind, reason = "unavailable", "DEPENDENCY_UNAVAILABLE"
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__(f"the order was not placed ({outcome.reason}); try again")
-        self.details = {"order_id": str(outcome.order.order_id), "cause": outcome.reason, **outcome.details}
-
-
-class RequestInProgress(Exception):
-    """The outcome is open; the same request_id asks for it again."""
-
-    kind, reason = "conflict", "REQUEST_IN_PROGRESS"
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__("the order's outcome is still open; repeat with the same request_id")
-        self.details = {"order_id": str(outcome.order.order_id)}
-
-
-_REFUSALS = {
-    Verdict.REFUSED: OrderRefused,
-    Verdict.RETRY: TryAgain,
-    Verdict.OPEN: RequestInProgress,
-}
-
-
 async def place_order(
     command: PlaceOrder, uow: UnitOfWork, catalogue: Catalogue, modes: Mapping[Coordination, Mode]
 ) -> Order:
@@ -180,9 +131,7 @@ async def place_order(
         order_id = await _create(command, uow, catalogue, modes[chosen], why)
     outcome = await modes[chosen].answer(order_id, command.wait)
     kit.crashpoint("orders.before_answer")
-    if refusal := _REFUSALS.get(outcome.verdict):
-        raise refusal(outcome)
-    return outcome.order
+    return outcome.answer()
 
 
 async def _create(command: PlaceOrder, uow: UnitOfWork, catalogue: Catalogue, mode: Mode, why: str) -> UUID:

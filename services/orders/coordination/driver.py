@@ -19,9 +19,9 @@ from services.orders.coordination import journal
 from services.orders.coordination.journal import Heard, Message, Step, Tell
 from services.orders.coordination.participants import Participants
 from services.orders.coordination.store import Entry
-from services.orders.domain import Decision, Order, State, Verdict
+from services.orders.domain import Decision, Order, State
+from services.orders.outcome import Outcome, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
-from services.orders.usecases import Outcome
 
 SAGA_SECONDS = 60.0
 MAX_BACKOFF = 15.0

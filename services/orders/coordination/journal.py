@@ -8,7 +8,7 @@ that the payment's own row decides: GIVE_UP asks it, and accepts that the charge
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from services.orders.domain import Verdict
+from services.orders.outcome import Verdict
 
 
 class Step(StrEnum):

@@ -12,9 +12,10 @@ from kit.background import Background
 from services.orders import domain
 from services.orders.changes import ChangeHub
 from services.orders.coordination.driver import Driver, Run, outcome_of
-from services.orders.domain import Order, State, Verdict, Wait
+from services.orders.domain import Order, State, Wait
+from services.orders.outcome import Outcome, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
-from services.orders.usecases import Outcome, Transaction, Watch
+from services.orders.usecases import Transaction, Watch
 
 ANSWER_SECONDS = 30.0
 ANSWER_MARGIN = 0.1  # to say "still open" before the caller's deadline says it worse

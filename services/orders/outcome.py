@@ -1,0 +1,69 @@
+"""What is answered for an order: how far its outcome is known, and how that is said to the caller."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from services.orders.domain import Order
+
+
+class Verdict(StrEnum):
+    """How far an order's outcome is known: RETRY means that nothing is charged or held, and never will be."""
+
+    CONFIRMED = "CONFIRMED"
+    REFUSED = "REFUSED"
+    RETRY = "RETRY"
+    OPEN = "OPEN"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What to answer for an order: confirmed; refused for a reason; try again, for nothing was charged or
+    held and nothing will be; or still open.
+    """
+
+    order: Order
+    verdict: Verdict
+    reason: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+    def answer(self) -> Order:
+        """The confirmed order, or the refusal raised."""
+        match self.verdict:
+            case Verdict.REFUSED:
+                raise OrderRefused(self)
+            case Verdict.RETRY:
+                raise TryAgain(self)
+            case Verdict.OPEN:
+                raise RequestInProgress(self)
+        return self.order
+
+
+class OrderRefused(Exception):
+    """The order exists and is, or is about to be, cancelled for this reason."""
+
+    kind = "refused"
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"the order is cancelled: {outcome.reason}")
+        self.reason = outcome.reason
+        self.details = {"order_id": str(outcome.order.order_id), **outcome.details}
+
+
+class TryAgain(Exception):
+    """Nothing was charged or held, and nothing will be: the same request places a new order."""
+
+    kind, reason = "unavailable", "DEPENDENCY_UNAVAILABLE"
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(f"the order was not placed ({outcome.reason}); try again")
+        self.details = {"order_id": str(outcome.order.order_id), "cause": outcome.reason, **outcome.details}
+
+
+class RequestInProgress(Exception):
+    """The outcome is open; the same request_id asks for it again."""
+
+    kind, reason = "conflict", "REQUEST_IN_PROGRESS"
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__("the order's outcome is still open; repeat with the same request_id")
+        self.details = {"order_id": str(outcome.order.order_id)}
