@@ -13,7 +13,8 @@ from rich.console import Console
 from ops.state import SuiteError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-console = Console(highlight=False)
+# in a log a line is as long as it is; a terminal wraps it itself
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else 120)
 SuiteName = Annotated[str, typer.Option("--suite", envvar="SUITE", help="The suite's name.")]
 PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists them.")]
 # Commands whose modules are imported only when asked for: they bring gRPC clients along

@@ -9,6 +9,8 @@ from rich.console import Console
 from ops.state import SuiteError
 from ops.suite import Suite
 
+SHOWN_LOG_LINES = 15
+
 
 def named(suite_name: str, part: str) -> Suite:
     """The running suite; SuiteError if it is down or has no such part."""
@@ -23,8 +25,12 @@ def named(suite_name: str, part: str) -> Suite:
 def start(suite_name: str, part: str, console: Console) -> int:
     """Start a part and wait until it is healthy."""
     suite, began = named(suite_name, part), time.monotonic()
-    suite.start(part)
-    suite.wait_ready(part)
+    try:
+        suite.start(part)
+        suite.wait_ready(part)
+    except SuiteError as error:
+        lines = "".join(f"\n  | {line}" for line in suite.last_lines(part, SHOWN_LOG_LINES))
+        raise SuiteError(f"{error}{lines}") from error
     console.print(f"{part} is healthy ({time.monotonic() - began:.1f} s).")
     return 0
 

@@ -10,11 +10,12 @@ from importlib.metadata import version
 
 from rich.console import Console
 
-from ops import checks, install, kafka_jars, state
+from ops import checks, install, kafka_jars, processes, state
 from ops.checks import Problem
 from ops.status import healths
 from ops.suite import Suite
 
+LEFT_WAY_OUT = "`make up` ends them and starts anew, `make down` only ends them"
 ERROR_WORDS = ("error", "fatal", "exception", "critical")
 
 
@@ -50,25 +51,27 @@ def examine(suite: Suite) -> list[Problem]:
     problems = installation() + checks.disk(suite.site)
     if suite.supervisor.is_running():
         return problems + unhealthy(suite)
+    if left := processes.left_behind(suite.directory):
+        pids = ", ".join(str(process.pid) for process in left)
+        return [*problems, Problem(f"supervisor is gone but its processes run on: {pids}", LEFT_WAY_OUT)]
     problems += checks.memory() + checks.ports(suite.site, suite.parts.values())
     return problems + checks.port_problems(suite.site, ["supervisor"])
 
 
 def doctor(suite_name: str, console: Console) -> int:
     """Print the findings; exit status 1 if anything is wrong."""
-    suite = Suite(state.create_site(suite_name, os.environ))
+    known = (state.directory_of(suite_name) / "suite.json").is_file()
+    suite = Suite.load(suite_name) if known else Suite(state.create_site(suite_name, os.environ))
     running = suite.supervisor.is_running()
     console.print(f"machine   {platform.platform()}, {os.cpu_count()} cores")
     console.print(
         f"versions  Python {sys.version.split()[0]}, grpcio {version('grpcio')}, "
         f"supervisor {version('supervisor')}, Kafka {kafka_jars.VERSION}"
     )
-    console.print(
-        f"suite     {suite_name}: {'up' if running else 'down'}, in {suite.directory}", soft_wrap=True
-    )
+    console.print(f"suite     {suite_name}: {'up' if running else 'down'}, in {suite.directory}")
     problems = examine(suite)
     for problem in problems:
-        console.print(f"\n✗ {problem}", markup=False, soft_wrap=True)
+        console.print(f"\n✗ {problem}", markup=False)
     if not problems:
         console.print("\nNothing is wrong." + ("" if running else " `make up` starts the suite."))
     return 1 if problems else 0

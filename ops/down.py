@@ -65,5 +65,5 @@ def reset(name: str, console: Console) -> int:
     directory = state.directory_of(name)
     if directory.is_dir():
         shutil.rmtree(directory)
-    console.print(f"Removed {directory}.", soft_wrap=True)
+    console.print(f"Removed {directory}.")
     return 0

@@ -34,6 +34,9 @@ KAFKA_SETTINGS = {
     "transaction.state.log.num.partitions": "8",
     "share.coordinator.state.topic.replication.factor": "1",
     "share.coordinator.state.topic.min.isr": "1",
+    # after a kill the broker may register again only when its old session is over; 9 s by default
+    "broker.session.timeout.ms": "2000",
+    "broker.heartbeat.interval.ms": "500",
     "group.initial.rebalance.delay.ms": "0",
     "group.consumer.min.session.timeout.ms": "3000",
     "group.consumer.session.timeout.ms": "6000",

@@ -11,6 +11,7 @@ All calls block; in a coroutine use `asyncio.to_thread`. Errors are SuiteError, 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -27,6 +28,7 @@ from ops.topology import Part
 
 T = TypeVar("T")
 GONE_SECONDS = 10
+CRASHING_SECONDS = 8.0
 # supervisor's words for a process that it has given up or that nobody started
 NOT_RUNNING = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
@@ -136,16 +138,13 @@ class Suite:
     def wait_ready(self, name: str, seconds: float = 30) -> None:
         """Wait until a part answers its probe; SuiteError says why it does not."""
         part = self.part(name)
-        reason = blocking(probes.wait_ready(self.site, part, seconds, lambda: self.given_up(name)))
+        reason = blocking(probes.wait_ready(self.site, part, seconds, self.hope(name)))
         if reason:
             raise SuiteError(f"{name}: {reason}")
 
-    def given_up(self, name: str) -> str | None:
-        """Why a part will never be ready: supervisor does not run it any more. None while it may."""
-        found = self.states().get(name)
-        if found is None:
-            return "supervisor does not run"
-        return f"its process is {found.state}" if found.state in NOT_RUNNING else None
+    def hope(self, name: str) -> Hope:
+        """To be asked while waiting for a part's readiness."""
+        return Hope(self, name)
 
     def health(self, name: str) -> str | None:
         """None if the part is ready now, else why it is not."""
@@ -163,6 +162,28 @@ class Suite:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 400 * count))
             return file.read().decode(errors="replace").splitlines()[-count:]
+
+
+class Hope:
+    """Whether waiting for a part still makes sense: not if supervisor gave it up, or it ends again and again."""
+
+    def __init__(self, suite: Suite, part: str) -> None:
+        self._suite = suite
+        self._part = part
+        self._since: float | None = None  # when it was first seen to end right after its start
+
+    def __call__(self) -> str | None:
+        """Why it will never be ready, or None while it may."""
+        found = self._suite.states().get(self._part)
+        if found is None:
+            return "supervisor does not run"
+        if found.state in NOT_RUNNING:
+            return f"its process is {found.state}"
+        if self._since and time.monotonic() - self._since > CRASHING_SECONDS:
+            return "it ends right after each start"
+        if self._since is None and found.state == "BACKOFF":
+            self._since = time.monotonic()
+        return None
 
 
 def blocking(work: Coroutine[object, object, T]) -> T:

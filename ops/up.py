@@ -23,7 +23,6 @@ from ops.suite import NOT_RUNNING, Suite
 from ops.topology import Part
 
 PART_SECONDS = 60.0
-CRASHING_SECONDS = 8.0
 SHOWN_LOG_LINES = 15
 
 
@@ -33,25 +32,6 @@ class Failure:
 
     part: str
     reason: str
-
-
-class Hopeless:
-    """Tells when waiting for a part is useless: given up by supervisor, or it ends again and again."""
-
-    def __init__(self, suite: Suite, part: str) -> None:
-        self._suite = suite
-        self._part = part
-        self._since: float | None = None  # when it was first seen to end right after its start
-
-    def __call__(self) -> str | None:
-        """The reason, or None while there is hope."""
-        if reason := self._suite.given_up(self._part):
-            return reason
-        if self._since and time.monotonic() - self._since > CRASHING_SECONDS:
-            return "it ends right after each start"
-        if self._since is None and self._suite.states()[self._part].state == "BACKOFF":
-            self._since = time.monotonic()
-        return None
 
 
 class Start:
@@ -87,7 +67,7 @@ class Start:
             self._display.show(part.name, "preparing")
             await asyncio.to_thread(suite.start, part.name)
             self._display.show(part.name, "starting")
-            if reason := await probes.wait_ready(suite.site, part, PART_SECONDS, Hopeless(suite, part.name)):
+            if reason := await probes.wait_ready(suite.site, part, PART_SECONDS, suite.hope(part.name)):
                 return reason
             if part.name == "postgres":
                 await databases.provision(suite.site)
@@ -169,7 +149,7 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     for service in topology.SERVICES:
         if service in suite.parts:
             console.print(f"  {service:<18} {suite.address(service)}")
-    console.print(f"  mail               {suite.directory}/mail/inbox\n", soft_wrap=True)
+    console.print(f"  mail               {suite.directory}/mail/inbox\n")
     used = processes.memory(processes.family(suite.supervisor.process_id()))
     total, installed = psutil.virtual_memory().total, state.read_json(REPORT)
     console.print(
