@@ -165,7 +165,7 @@ class Suite:
 
 
 class Hope:
-    """Whether waiting for a part still makes sense: not if supervisor gave it up, or it ends again and again."""
+    """Whether waiting for a part makes sense: not if supervisor gave it up, or it ends ever again."""
 
     def __init__(self, suite: Suite, part: str) -> None:
         self._suite = suite
