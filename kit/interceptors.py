@@ -20,7 +20,7 @@ from kit import call, telemetry
 from kit.errors import CODES, Problem, to_status
 from kit.logs import log
 from kit.tokens import TokenVerifier
-from kit.validation import problem_of
+from kit.validation import nul_problem, problem_of
 from ordermesh.access.v1 import access_pb2
 
 DEFAULT_SECONDS = 5.0
@@ -169,8 +169,10 @@ def _decoder(request: type[Message]) -> Callable[[bytes], Message]:
             size = f"{len(data)} bytes; at most {MAX_MESSAGE_BYTES} are taken"
             return Unusable(Problem("exhausted", "MESSAGE_TOO_LARGE", f"the message has {size}"))
         try:
-            return request.FromString(data)
+            message = request.FromString(data)
         except DecodeError:
             return Unusable(Problem("invalid", "MALFORMED_MESSAGE", f"not a {request.DESCRIPTOR.full_name}"))
+        problem = nul_problem(message) if b"\0" in data else None  # rare: the search costs next to nothing
+        return Unusable(problem) if problem else message
 
     return decode
