@@ -1,0 +1,75 @@
+"""Calls the suite as a user does: through the edge, with a token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from ops.state import SuiteError
+from ops.suite import Suite
+from ordermesh.users.v1 import users_service_pb2, users_service_pb2_grpc
+
+DEMO_PASSWORD = "ordermesh-demo"  # noqa: S105 - the seeded demo users' documented password
+CALL_SECONDS = 10.0
+
+Metadata = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What an RPC's error said: its status code's name, the stable reason, the details."""
+
+    code: str
+    reason: str
+    message: str
+    details: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        said = " ".join(f"{key}={value}" for key, value in self.details.items())
+        return f"{self.code} {self.reason}: {self.message}" + (f" ({said})" if said else "")
+
+
+def refusal(error: grpc.RpcError) -> Refusal:
+    """The google.rpc.Status of an error, as far as it has one."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details if status else ():
+        if detail.Unpack(info):
+            break
+    return Refusal(error.code().name, info.reason, error.details() or "", dict(info.metadata))
+
+
+def edge(suite: Suite) -> grpc.Channel:
+    """A channel to the public entry."""
+    suite.require_running()
+    return grpc.insecure_channel(suite.address("edge"))
+
+
+def operator(suite: Suite) -> grpc.Channel:
+    """A channel to the operator's entry."""
+    suite.require_running()
+    return grpc.insecure_channel(suite.address("operator"))
+
+
+def sign_in(channel: grpc.Channel, username: str) -> str:
+    """A token of one of the demo users. Raises SuiteError with the way out."""
+    users = users_service_pb2_grpc.UsersServiceStub(channel)
+    request = users_service_pb2.SignInRequest(username=username, password=DEMO_PASSWORD)
+    try:
+        return users.SignIn(request, timeout=CALL_SECONDS).token
+    except grpc.RpcError as error:
+        said = refusal(error)
+        hint = (
+            "the demo users are ada, bob and olga" if said.code == "UNAUTHENTICATED" else "see `make status`"
+        )
+        raise SuiteError(f"cannot sign in as {username}: {said}; {hint}") from error
+
+
+def bearer(token: str) -> Metadata:
+    """The metadata that carries a token."""
+    return (("authorization", f"Bearer {token}"),)

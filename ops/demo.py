@@ -1,0 +1,153 @@
+"""`make demo`: signs in, places one order through the edge, and shows how it went."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Literal
+
+import grpc
+import typer
+from google.type.money_pb2 import Money
+
+from ops import client
+from ops.client import Metadata, Refusal
+from ops.state import SuiteError
+from ops.suite import Suite
+from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_pb2_grpc
+from ordermesh.payments.v1 import payments_pb2, payments_service_pb2, payments_service_pb2_grpc
+
+Mode = Literal["sync", "choreography", "orchestration"]
+WATCH_SECONDS = 60.0
+FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the demo orders."""
+
+    mode: Mode
+    card: str
+    sku: str
+    quantity: int
+    user: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What PlaceOrder answered: an order's id, and the refusal if there was one."""
+
+    order_id: str
+    refusal: Refusal | None
+    elapsed_ms: float
+
+
+def demo(
+    mode: Annotated[Mode, typer.Option(envvar="MODE", help="Who carries the order.")] = "sync",
+    card: Annotated[str, typer.Option(envvar="CARD", help="Suffix of a test token.")] = "approved",
+    qty: Annotated[int, typer.Option(envvar="QTY", help="How many.")] = 1,
+    sku: Annotated[str, typer.Option(envvar="SKU", help="Which product.")] = "MUG-BLUE",
+    user: Annotated[str, typer.Option(envvar="DEMO_USER", help="Who orders.")] = "ada",
+    as_json: Annotated[bool, typer.Option("--json", envvar="JSON", help="One JSON line at the end.")] = False,
+    suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
+) -> None:
+    """Place an order and show its way. Exit code 1 if the order reached no final state."""
+    wish = Wish(mode, card, sku, qty, user)
+    running = Suite.load(suite)
+    with client.edge(running) as channel, client.operator(running) as inside:
+        who = client.bearer(client.sign_in(channel, wish.user))
+        say(f"{wish.user} orders {wish.quantity} x {wish.sku}, card {wish.card}, coordination {wish.mode}")
+        placed = _place(channel, who, wish)
+        if placed.refusal is not None:
+            say(f"  the call answered {placed.refusal}")
+        order = _follow(channel, who, placed.order_id)
+        payment = _payment(inside, who, placed.order_id)
+    _tell_end(order, payment, placed)
+    if as_json:
+        typer.echo(json.dumps(_summary(order, placed)))
+    raise typer.Exit(0 if order.state in FINAL else 1)
+
+
+def say(line: str) -> None:
+    """One line for the person who watches."""
+    typer.echo(line)
+
+
+def _place(channel: grpc.Channel, who: Metadata, wish: Wish) -> Placed:
+    request = orders_service_pb2.PlaceOrderRequest(
+        request_id=str(uuid.uuid4()),
+        lines=[orders_service_pb2.PlaceOrderLine(sku=wish.sku, quantity=wish.quantity)],
+        payment_token=f"tok_{wish.card}",
+        coordination=orders_pb2.Coordination.Value(f"COORDINATION_{wish.mode.upper()}"),
+    )
+    stub = orders_service_pb2_grpc.OrdersServiceStub(channel)
+    began = time.perf_counter()
+    try:
+        answer = stub.PlaceOrder(request, metadata=who, timeout=client.CALL_SECONDS)
+        return Placed(answer.order.order_id, None, _ms_since(began))
+    except grpc.RpcError as error:
+        said = client.refusal(error)
+        if "order_id" not in said.details:
+            raise SuiteError(f"no order was placed: {said}") from error
+        return Placed(said.details["order_id"], said, _ms_since(began))
+
+
+def _follow(channel: grpc.Channel, who: Metadata, order_id: str) -> orders_pb2.Order:
+    """Print the order's history until it ends, then read the order."""
+    stub = orders_service_pb2_grpc.OrdersServiceStub(channel)
+    began: datetime | None = None
+    watch = orders_service_pb2.WatchOrderRequest(order_id=order_id)
+    try:
+        for answer in stub.WatchOrder(watch, metadata=who, timeout=WATCH_SECONDS):
+            status = answer.status
+            at = status.change_time.ToDatetime()
+            began = began or at
+            name = orders_pb2.OrderState.Name(status.state).removeprefix("ORDER_STATE_")
+            wish = "  the customer asks to cancel" if status.cancel_requested else ""
+            say(f"  {(at - began).total_seconds() * 1000:7.1f} ms  {name}  {status.reason}{wish}".rstrip())
+    except grpc.RpcError as error:
+        say(f"  watching ended: {client.refusal(error)}")
+    get = orders_service_pb2.GetOrderRequest(order_id=order_id)
+    return stub.GetOrder(get, metadata=who, timeout=client.CALL_SECONDS).order
+
+
+def _payment(inside: grpc.Channel, who: Metadata, order_id: str) -> str:
+    """What became of the payment, in words."""
+    stub = payments_service_pb2_grpc.PaymentsServiceStub(inside)
+    request = payments_service_pb2.GetPaymentRequest(order_id=order_id)
+    try:
+        payment = stub.GetPayment(request, metadata=who, timeout=client.CALL_SECONDS).payment
+    except grpc.RpcError:
+        return "none"
+    name = payments_pb2.PaymentState.Name(payment.state).removeprefix("PAYMENT_STATE_")
+    return f"{name} {payment.reason}".strip()
+
+
+def _tell_end(order: orders_pb2.Order, payment: str, placed: Placed) -> None:
+    state = orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_")
+    say(f"order {order.order_id}: {state} {order.reason}".rstrip())
+    say(f"  total {money(order.total)}, payment {payment}, answered in {placed.elapsed_ms:.0f} ms")
+
+
+def _summary(order: orders_pb2.Order, placed: Placed) -> dict[str, object]:
+    """What JSON=1 prints."""
+    return {
+        "order_id": order.order_id,
+        "coordination": orders_pb2.Coordination.Name(order.coordination).removeprefix("COORDINATION_"),
+        "state": orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_"),
+        "reason": order.reason,
+        "total": money(order.total),
+        "elapsed_ms": round(placed.elapsed_ms, 1),
+    }
+
+
+def money(amount: Money) -> str:
+    """An amount as a person writes it: `25.00 EUR`."""
+    return f"{amount.units}.{amount.nanos // 10_000_000:02d} {amount.currency_code}"
+
+
+def _ms_since(began: float) -> float:
+    return (time.perf_counter() - began) * 1000

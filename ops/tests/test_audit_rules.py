@@ -1,0 +1,106 @@
+"""The auditor finds each kind of wrong: every rule is shown a suite that breaks it."""
+
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from ops.audit_rules import Records, audit
+
+GOOD, BAD = UUID(int=1), UUID(int=2)
+
+
+def order(order_id: UUID, state: str, **changes: Any) -> dict[str, Any]:
+    known = {"order_id": order_id, "state": state, "total": 500, "skus": ["TEA"], "quantities": [1]}
+    return {**known, "version": 2, "step": "DONE", "age": 3.0, **changes}
+
+
+def history(order_id: UUID, last: str) -> list[dict[str, Any]]:
+    return [
+        {"order_id": order_id, "version": 1, "state": "PENDING"},
+        {"order_id": order_id, "version": 2, "state": last},
+    ]
+
+
+HEALTHY = Records(
+    orders=[order(GOOD, "CONFIRMED"), order(BAD, "CANCELLED")],
+    history=[*history(GOOD, "CONFIRMED"), *history(BAD, "CANCELLED")],
+    payments=[
+        {"order_id": GOOD, "state": "CHARGED", "amount_minor": 500, "age": 3.0},
+        {"order_id": BAD, "state": "DECLINED", "amount_minor": 500, "age": 3.0},
+    ],
+    charges=[{"key": str(GOOD), "state": "APPROVED"}, {"key": str(BAD), "state": "DECLINED"}],
+    entries=[{"key": str(GOOD), "kind": "CHARGE", "amount_minor": 500}],
+    reservations=[
+        {"order_id": GOOD, "state": "COMMITTED", "skus": ["TEA"], "quantities": [1]},
+        {"order_id": BAD, "state": "RELEASED", "skus": ["TEA"], "quantities": [1]},
+    ],
+    stock=[{"sku": "TEA", "initial": 10, "restocked": 0, "on_hand": 9, "reserved": 0, "sold": 1}],
+    notifications=[{"order_id": GOOD, "kind": "CONFIRMATION"}],
+)
+
+
+def broken(table: str, index: int, **changes: Any) -> Records:
+    rows = deepcopy(list(getattr(HEALTHY, table)))
+    rows[index] = {**rows[index], **changes}
+    return replace(HEALTHY, **{table: rows})
+
+
+def test_a_healthy_suite_has_no_violation() -> None:
+    findings = audit(HEALTHY)
+    assert findings.violations == []
+    assert findings.open == []
+    assert findings.counts == {"CONFIRMED": 1, "CANCELLED": 1}
+
+
+@pytest.mark.parametrize(
+    ("records", "said"),
+    [
+        (broken("payments", 0, state="VOIDED"), "CONFIRMED for 500"),
+        (broken("entries", 0, amount_minor=400), "CHARGED 500, but the ledger moved 400"),
+        (replace(HEALTHY, entries=[*HEALTHY.entries, *HEALTHY.entries]), "is APPROVED with the entries"),
+        (
+            replace(
+                HEALTHY, entries=[*HEALTHY.entries, {"key": str(BAD), "kind": "CHARGE", "amount_minor": 500}]
+            ),
+            "CANCELLED, but charged 500",
+        ),
+        (broken("payments", 1, state="CHARGING"), "CANCELLED, but charged 0 (CHARGING)"),
+        (broken("reservations", 0, state="RESERVED"), "CONFIRMED, but its stock is RESERVED"),
+        (broken("reservations", 0, quantities=[2]), "CONFIRMED, but its stock is COMMITTED"),
+        (broken("reservations", 1, state="RESERVED"), "CANCELLED, but its stock is RESERVED"),
+        (broken("stock", 0, on_hand=8), "10 came in, but 9 are there"),
+        (broken("stock", 0, sold=0, on_hand=10), "0 sold, but orders bought 1"),
+        (broken("stock", 0, reserved=1, on_hand=8), "1 reserved, but orders hold 0"),
+        (broken("charges", 1, key="stray"), "stray was never asked for"),
+        (broken("payments", 1, order_id=UUID(int=9)), "belongs to no order"),
+        (broken("history", 1, version=3), "gap or a repeat"),
+        (broken("history", 1, state="PENDING"), "but its history ends PENDING"),
+        (replace(HEALTHY, notifications=[]), "nobody was told"),
+        (broken("notifications", 0, order_id=BAD), "confirmations for an order that wants 0"),
+    ],
+)
+def test_each_rule_finds_what_breaks_it(records: Records, said: str) -> None:
+    assert any(said in violation for violation in audit(records).violations)
+
+
+def test_an_unfinished_order_is_open_and_not_wrong() -> None:
+    pending = order(UUID(int=3), "PENDING", version=1, step="CHARGE")
+    first = {"order_id": UUID(int=3), "version": 1, "state": "PENDING"}
+    records = replace(HEALTHY, orders=[*HEALTHY.orders, pending], history=[*HEALTHY.history, first])
+    findings = audit(records)
+    assert findings.violations == []
+    assert findings.open == [(str(UUID(int=3)), 3.0, "PENDING, next CHARGE")]
+
+
+def test_a_confirmed_order_may_still_hold_its_stock_until_its_last_step() -> None:
+    finishing = broken("orders", 0, step="FINISH")
+    records = replace(
+        finishing,
+        reservations=[{**HEALTHY.reservations[0], "state": "RESERVED"}, HEALTHY.reservations[1]],
+        stock=[{"sku": "TEA", "initial": 10, "restocked": 0, "on_hand": 9, "reserved": 1, "sold": 0}],
+        notifications=[],
+    )
+    assert audit(records).violations == []
