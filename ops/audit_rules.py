@@ -161,12 +161,12 @@ def _notifications(records: Records) -> Iterator[str]:
     for notification in records.notifications:
         if notification["kind"] == "CONFIRMATION":
             told[notification["order_id"]] += 1
-    confirmed = {
-        order["order_id"]: order["step"] for order in records.orders if order["state"] == "CONFIRMED"
-    }
+    orders = [order for order in records.orders if order["state"] == "CONFIRMED"]
+    confirmed = {order["order_id"]: order["step"] for order in orders}
     for order_id, times in told.items():
-        if times != 1 or order_id not in confirmed:
-            yield f"order {order_id}: {times} confirmations for an order that wants {int(order_id in confirmed)}"
+        wanted = int(order_id in confirmed)
+        if times != wanted:
+            yield f"order {order_id}: {times} confirmations for an order that wants {wanted}"
     for order_id, step in confirmed.items():
         if step == "DONE" and told[order_id] == 0:
             yield f"order {order_id}: CONFIRMED, but nobody was told"

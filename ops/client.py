@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import grpc
@@ -16,7 +15,7 @@ from ordermesh.users.v1 import users_service_pb2, users_service_pb2_grpc
 DEMO_PASSWORD = "ordermesh-demo"  # noqa: S105 - the seeded demo users' documented password
 CALL_SECONDS = 10.0
 
-Metadata = Sequence[tuple[str, str]]
+Metadata = tuple[tuple[str, str | bytes], ...]
 
 
 @dataclass(frozen=True)

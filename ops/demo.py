@@ -22,6 +22,7 @@ from ordermesh.payments.v1 import payments_pb2, payments_service_pb2, payments_s
 
 Mode = Literal["sync", "choreography", "orchestration"]
 WATCH_SECONDS = 60.0
+USER = "ada"
 FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
 
 
@@ -33,7 +34,6 @@ class Wish:
     card: str
     sku: str
     quantity: int
-    user: str
 
 
 @dataclass(frozen=True)
@@ -50,16 +50,15 @@ def demo(
     card: Annotated[str, typer.Option(envvar="CARD", help="Suffix of a test token.")] = "approved",
     qty: Annotated[int, typer.Option(envvar="QTY", help="How many.")] = 1,
     sku: Annotated[str, typer.Option(envvar="SKU", help="Which product.")] = "MUG-BLUE",
-    user: Annotated[str, typer.Option(envvar="DEMO_USER", help="Who orders.")] = "ada",
     as_json: Annotated[bool, typer.Option("--json", envvar="JSON", help="One JSON line at the end.")] = False,
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
     """Place an order and show its way. Exit code 1 if the order reached no final state."""
-    wish = Wish(mode, card, sku, qty, user)
+    wish = Wish(mode, card, sku, qty)
     running = Suite.load(suite)
     with client.edge(running) as channel, client.operator(running) as inside:
-        who = client.bearer(client.sign_in(channel, wish.user))
-        say(f"{wish.user} orders {wish.quantity} x {wish.sku}, card {wish.card}, coordination {wish.mode}")
+        who = client.bearer(client.sign_in(channel, USER))
+        say(f"{USER} orders {wish.quantity} x {wish.sku}, card {wish.card}, coordination {wish.mode}")
         placed = _place(channel, who, wish)
         if placed.refusal is not None:
             say(f"  the call answered {placed.refusal}")
