@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ops.state import SuiteError
+from ops.errors import SuiteError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 # in a log a line is as long as it is; a terminal wraps it itself

@@ -8,7 +8,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from ops.state import SuiteError
+from ops.errors import SuiteError
 from ops.suite import Suite
 from ordermesh.users.v1 import users_service_pb2, users_service_pb2_grpc
 

@@ -6,7 +6,7 @@ import time
 
 from rich.console import Console
 
-from ops.state import SuiteError
+from ops.errors import SuiteError
 from ops.suite import Suite
 
 SHOWN_LOG_LINES = 15

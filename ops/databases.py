@@ -11,8 +11,8 @@ from pathlib import Path
 import asyncpg
 
 from ops import topology
+from ops.errors import SuiteError
 from ops.site import Site
-from ops.state import SuiteError
 
 MIGRATION_SECONDS = 60
 

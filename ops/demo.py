@@ -15,7 +15,7 @@ from google.type.money_pb2 import Money
 
 from ops import client
 from ops.client import Metadata, Refusal
-from ops.state import SuiteError
+from ops.errors import SuiteError
 from ops.suite import Suite
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_pb2_grpc
 from ordermesh.payments.v1 import payments_pb2, payments_service_pb2, payments_service_pb2_grpc

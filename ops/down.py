@@ -12,7 +12,7 @@ import psutil
 from rich.console import Console
 
 from ops import processes, state, topology
-from ops.state import SuiteError
+from ops.errors import SuiteError
 from ops.suite import NOT_RUNNING, Suite
 
 SHUTDOWN_SECONDS = 15

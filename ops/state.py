@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops import programs, topology
+from ops.errors import SuiteError
 from ops.site import Site
 from ops.topology import Part
 
@@ -22,10 +23,6 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("env", "logs", "mail", "run", "temporal", "kafka", "postgres")
 # What a part may see of the caller's environment: where certificates are, and nothing else
 CERTIFICATES = re.compile(r"(SSL_CERT|CA_BUNDLE|_CERTS?($|_)|GRPC_DEFAULT_SSL)")
-
-
-class SuiteError(Exception):
-    """A suite cannot be used as asked; the text says why and the way out."""
 
 
 def write_private(path: Path, text: str) -> None:

@@ -15,8 +15,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 
 from ops import edge, servers
+from ops.errors import SuiteError
 from ops.site import Site
-from ops.state import SuiteError, base_environment, write_json, write_private
+from ops.state import base_environment, write_json, write_private
 from ops.supervision import launcher
 
 

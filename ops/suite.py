@@ -21,8 +21,8 @@ from typing import TypeVar
 import psutil
 
 from ops import databases, probes, state, storage, topology
+from ops.errors import SuiteError
 from ops.site import Site
-from ops.state import SuiteError
 from ops.supervision import ProcessState, Supervisor
 from ops.topology import Part
 

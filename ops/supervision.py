@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, Transport
 
+from ops.errors import SuiteError
 from ops.site import Site
-from ops.state import SuiteError, base_environment, write_private
+from ops.state import base_environment, write_private
 from ops.topology import Part
 
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING = 10, 60, 70  # supervisor.xmlrpc.Faults

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from ops import checks, databases, probes, processes, state, topology
 from ops.display import StartDisplay
+from ops.errors import SuiteError
 from ops.install import REPORT
-from ops.state import SuiteError
 from ops.suite import NOT_RUNNING, Suite
 from ops.topology import Part
 

@@ -1,0 +1,138 @@
+"""The edge, as a real Envoy in front of a backend that answers what reached it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import pytest
+
+from ops import probes, servers, storage, topology
+from ops.site import Site
+
+USERS = "/ordermesh.users.v1.UsersService/GetUser"
+CONTACTS = "/ordermesh.users.v1.ContactsService/GetContact"
+INVENTORY = "/ordermesh.inventory.v1.InventoryService/GetStock"
+
+
+class Echo(grpc.GenericRpcHandler):
+    """Answers every unary call with the metadata that it got, one `key=value` a line."""
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        async def answer(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            pairs = [*(context.invocation_metadata() or ()), ("deadline", context.time_remaining())]
+            return "\n".join(f"{key}={value!s}" for key, value in pairs).encode()
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@pytest.fixture
+async def edge(site: Site) -> AsyncIterator[Site]:
+    """The edge with users and inventory behind it, and nothing behind the others."""
+    backend = grpc.aio.server(handlers=[Echo()])
+    for name in ("users", "inventory"):
+        backend.add_insecure_port(site.address(name))
+    await backend.start()
+    storage.prepare(site, "edge")
+    part = next(part for part in topology.tool_parts(site) if part.name == "edge")
+    with subprocess.Popen(servers.envoy(site), stderr=subprocess.DEVNULL) as envoy:
+        try:
+            assert await probes.wait_ready(site, part, 20, lambda: None) is None
+            yield site
+        finally:
+            envoy.terminate()
+    await backend.stop(None)
+
+
+async def call(
+    site: Site, entry: str, method: str, *metadata: tuple[str, str], timeout: float = 10
+) -> dict[str, str]:
+    """Call by the given entry; the metadata that reached the backend."""
+    async with grpc.aio.insecure_channel(site.address(entry)) as channel:
+        stub: Any = channel.unary_unary(method)
+        answer: bytes = await stub(b"", metadata=metadata, timeout=timeout)
+    return dict(line.partition("=")[::2] for line in answer.decode().splitlines())
+
+
+async def refusal(site: Site, entry: str, method: str, *metadata: tuple[str, str]) -> grpc.StatusCode:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(site, entry, method, *metadata)
+    return caught.value.code()
+
+
+def test_the_rendered_configuration_is_valid(site: Site) -> None:
+    storage.prepare(site, "edge")
+    path = str(site.directory / "run" / "edge.yaml")
+    done = subprocess.run(
+        [str(site.programs.envoy), "--mode", "validate", "-c", path],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+async def test_a_public_method_arrives_marked_as_from_the_edge(edge: Site) -> None:
+    assert (await call(edge, "edge", USERS))["x-ordermesh-entry"] == "edge"
+
+
+async def test_what_a_client_says_about_itself_does_not_pass(edge: Site) -> None:
+    forged = [
+        ("x-ordermesh-entry", "operator"),
+        ("x-ordermesh-caller", "orders"),
+        ("x-request-note", "hello"),
+    ]
+    arrived = await call(edge, "edge", USERS, *forged)
+    assert arrived["x-ordermesh-entry"] == "edge"
+    assert "x-ordermesh-caller" not in arrived
+    assert arrived["x-request-note"] == "hello"
+
+
+async def test_an_internal_method_is_not_served_at_the_public_edge(edge: Site) -> None:
+    assert await refusal(edge, "edge", INVENTORY) is grpc.StatusCode.UNIMPLEMENTED
+    assert await refusal(edge, "edge", CONTACTS) is grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_the_operator_reaches_internal_methods(edge: Site) -> None:
+    assert (await call(edge, "operator", INVENTORY))["x-ordermesh-entry"] == "operator"
+    assert (await call(edge, "operator", CONTACTS))["x-ordermesh-entry"] == "operator"
+
+
+async def test_a_service_that_is_down_is_unavailable(edge: Site) -> None:
+    method = "/ordermesh.orders.v1.OrdersService/GetOrder"
+    assert await refusal(edge, "edge", method) is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_the_clients_deadline_reaches_the_service(edge: Site) -> None:
+    # longer than Envoy's own limits of 15 s, and shorter
+    for seconds in (3600, 5):
+        left = float((await call(edge, "edge", USERS, timeout=seconds))["deadline"])
+        assert seconds - 3 < left <= seconds
+
+
+async def test_too_large_headers_are_refused(edge: Site) -> None:
+    assert await refusal(edge, "edge", USERS, ("x-note", "a" * 20_000)) is grpc.StatusCode.UNAVAILABLE
+
+
+async def http(site: Site, request: str) -> str:
+    """The status line's code of a plain HTTP/1.1 request to the public edge."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.ports["edge"])
+    writer.write(request.replace("\n", "\r\n").encode())
+    answer = await reader.readline()
+    writer.close()
+    return answer.decode().split()[1]
+
+
+async def test_an_escaped_slash_in_the_path_is_refused(edge: Site) -> None:
+    assert await http(edge, "GET /ordermesh%2Forders HTTP/1.1\nHost: edge\n\n") == "400"
+
+
+async def test_a_header_with_an_underscore_is_refused(edge: Site) -> None:
+    assert await http(edge, "GET / HTTP/1.1\nHost: edge\nx_caller: orders\n\n") == "400"
+
+
+async def test_a_browser_at_an_unknown_path_gets_404(edge: Site) -> None:
+    assert await http(edge, "GET / HTTP/1.1\nHost: edge\n\n") == "404"

@@ -1,0 +1,49 @@
+"""What reflection tells at the edge, asked by a real client."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import grpc
+import pytest
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from ops import probes, reflection, topology
+from ops.site import Site
+
+
+@pytest.fixture
+async def both(site: Site) -> AsyncIterator[Site]:
+    servers = [
+        await reflection.start(site.address("reflection_public"), reflection.PUBLIC),
+        await reflection.start(site.address("reflection_all"), reflection.all_services()),
+    ]
+    yield site
+    for server in servers:
+        await server.stop(None)
+
+
+async def listed(address: str) -> set[str]:
+    """Names of the services that a reflection client is told."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[no-untyped-call]
+        request = reflection_pb2.ServerReflectionRequest(list_services="*")
+        async for answer in stub.ServerReflectionInfo(iter([request])):
+            return {service.name for service in answer.list_services_response.service}
+    return set()
+
+
+async def test_the_public_answer_names_the_public_services_only(both: Site) -> None:
+    ours = {name for name in await listed(both.address("reflection_public")) if "ordermesh" in name}
+    assert ours == set(reflection.PUBLIC)
+
+
+async def test_the_operators_answer_names_every_service(both: Site) -> None:
+    found = await listed(both.address("reflection_all"))
+    assert set(reflection.PUBLIC) < found
+    assert {"ordermesh.processor.v1.ProcessorService", "ordermesh.inventory.v1.InventoryService"} < found
+
+
+async def test_both_ports_are_healthy(both: Site) -> None:
+    part = next(part for part in topology.tool_parts(both) if part.name == "reflection")
+    assert await probes.ready(both, part) is None

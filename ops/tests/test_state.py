@@ -1,0 +1,84 @@
+"""The files of a suite."""
+
+from __future__ import annotations
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from ops import state, topology
+from ops.errors import SuiteError
+from ops.site import Site
+
+PROGRAMS = ("POSTGRES_BIN", "JAVA", "KAFKA_JARS", "TEMPORAL", "ENVOY", "DBMATE")
+
+
+@pytest.fixture
+def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of a `make up` in an empty checkout whose programs lie elsewhere."""
+    monkeypatch.setattr(state, "ROOT", tmp_path)
+    return {f"ORDERMESH_{name}": str(tmp_path) for name in PROGRAMS} | {"HOME": "/home/ada"}
+
+
+def test_an_overridden_port_is_kept_for_the_next_start(environ: dict[str, str]) -> None:
+    state.create_site("mine", environ | {"PORT_EDGE": "9090"})
+    assert state.create_site("mine", environ).ports["edge"] == 9090
+
+
+def test_passwords_are_made_once_and_differ(environ: dict[str, str]) -> None:
+    first = state.create_site("mine", environ).passwords
+    assert first == state.create_site("mine", environ).passwords
+    assert len(set(first.values())) == len(first) == 2 + len(topology.SERVICES)
+
+
+@pytest.mark.parametrize("name", ["suite.json", "secrets.json"])
+def test_only_the_owner_can_read_settings_and_secrets(environ: dict[str, str], name: str) -> None:
+    path = state.create_site("mine", environ).directory / name
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_every_wrong_port_is_named_at_once(environ: dict[str, str]) -> None:
+    wrong = environ | {"PORT_EDGE": "70000", "PORT_KAFKA": "broker"}
+    with pytest.raises(SuiteError, match=r"PORT_EDGE=70000, PORT_KAFKA=broker"):
+        state.create_site("mine", wrong)
+
+
+def test_two_parts_on_one_port_are_refused(environ: dict[str, str]) -> None:
+    with pytest.raises(SuiteError, match="kafka, smtp"):
+        state.create_site("mine", environ | {"PORT_KAFKA": "9090", "PORT_SMTP": "9090"})
+
+
+@pytest.mark.parametrize("name", ["", "../up", "Main", "a" * 40])
+def test_a_suite_name_cannot_leave_its_folder(name: str) -> None:
+    with pytest.raises(SuiteError, match="lower-case"):
+        state.directory_of(name)
+
+
+def test_a_suite_that_never_ran_says_how_to_make_it(environ: dict[str, str]) -> None:
+    with pytest.raises(SuiteError, match="make up SUITE=mine"):
+        state.load_site("mine")
+
+
+def test_a_missing_program_is_named_with_its_variable(environ: dict[str, str]) -> None:
+    with pytest.raises(SuiteError, match="ORDERMESH_ENVOY"):
+        state.create_site("mine", environ | {"ORDERMESH_ENVOY": "/nowhere/envoy"})
+
+
+def test_a_part_sees_certificates_of_the_caller_and_none_of_the_rest(site: Site) -> None:
+    caller = {"SSL_CERT_FILE": "/etc/ca.pem", "AWS_SECRET_ACCESS_KEY": "hush", "HOME": "/home/ada"}
+    environment = state.base_environment(site, caller)
+    assert environment["SSL_CERT_FILE"] == "/etc/ca.pem"
+    assert environment["HOME"] == "/home/ada"
+    assert "AWS_SECRET_ACCESS_KEY" not in environment
+
+
+def test_a_plan_holds_the_whole_environment_and_is_private(site: Site) -> None:
+    orders = topology.service(site, "orders")
+    state.write_plans(site, [orders])
+    path = site.directory / "env" / "orders.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    plan = json.loads(path.read_text())
+    assert plan["command"] == list(orders.command)
+    assert plan["environment"]["ORDERS_LISTEN"] == site.address("orders")
