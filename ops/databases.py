@@ -57,7 +57,7 @@ def _dbmate(site: Site, name: str, folder: Path, table: str) -> None:
     ]  # fmt: skip
     # by the environment, for a command line can be read by every user of the machine
     environment = {"DATABASE_URL": f"{site.database_url(name)}?sslmode=disable", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command,
         cwd=site.root,
         env=environment,

@@ -53,7 +53,7 @@ def run(*command: str) -> None:
         "PIP_CACHE_DIR": str(ROOT / "var" / "cache" / "pip"),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         command,
         cwd=ROOT,
         env=environment,

@@ -54,7 +54,7 @@ def fetch(root: Path) -> list[Path]:
     ]  # fmt: skip
     # HOME as well, so that nothing is read from or written to the user's own Maven folder
     environment = {**os.environ, "HOME": str(cache), "JAVA_HOME": ""}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     jars = [Path(line.strip()) for line in done.stdout.splitlines() if line.strip().endswith(".jar")]
     if done.returncode or not jars:
         said = done.stderr.strip() or done.stdout.strip()

@@ -26,7 +26,7 @@ def run_once(site: Site, name: str, command: tuple[str, ...], refuses_root: bool
     plan = site.directory / "env" / f"{name}.json"
     environment = base_environment(site, os.environ)
     write_json(plan, {"command": list(command), "environment": environment, "refuses_root": refuses_root})
-    done = subprocess.run(  # noqa: S603
+    done = subprocess.run(
         launcher(site, name),
         cwd=site.directory,
         stdout=subprocess.PIPE,

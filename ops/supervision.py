@@ -130,7 +130,7 @@ class Supervisor:
     def _spawn(self, path: Path) -> None:
         environment = base_environment(self._site, {}) | {"ORDERMESH_SUITE_DIR": str(self._site.directory)}
         command = [str(self._site.python), "-m", "supervisor.supervisord", "-c", str(path)]
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             command, env=environment, cwd=self._site.root, capture_output=True, text=True, check=False
         )
         if done.returncode:

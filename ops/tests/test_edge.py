@@ -38,13 +38,14 @@ async def edge(site: Site) -> AsyncIterator[Site]:
     await backend.start()
     storage.prepare(site, "edge")
     part = next(part for part in topology.tool_parts(site) if part.name == "edge")
-    with subprocess.Popen(servers.envoy(site), stderr=subprocess.DEVNULL) as envoy:
-        try:
-            assert await probes.wait_ready(site, part, 20, lambda: None) is None
-            yield site
-        finally:
-            envoy.terminate()
-    await backend.stop(None)
+    envoy = await asyncio.create_subprocess_exec(*servers.envoy(site), stderr=subprocess.DEVNULL)
+    try:
+        assert await probes.wait_ready(site, part, 20, lambda: None) is None
+        yield site
+    finally:
+        envoy.terminate()
+        await envoy.wait()
+        await backend.stop(None)
 
 
 async def call(
@@ -65,13 +66,8 @@ async def refusal(site: Site, entry: str, method: str, *metadata: tuple[str, str
 
 def test_the_rendered_configuration_is_valid(site: Site) -> None:
     storage.prepare(site, "edge")
-    path = str(site.directory / "run" / "edge.yaml")
-    done = subprocess.run(
-        [str(site.programs.envoy), "--mode", "validate", "-c", path],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    validate = (*servers.envoy(site), "--mode", "validate")
+    done = subprocess.run(validate, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
@@ -80,12 +76,8 @@ async def test_a_public_method_arrives_marked_as_from_the_edge(edge: Site) -> No
 
 
 async def test_what_a_client_says_about_itself_does_not_pass(edge: Site) -> None:
-    forged = [
-        ("x-ordermesh-entry", "operator"),
-        ("x-ordermesh-caller", "orders"),
-        ("x-request-note", "hello"),
-    ]
-    arrived = await call(edge, "edge", USERS, *forged)
+    forged = [("x-ordermesh-entry", "operator"), ("x-ordermesh-caller", "orders")]
+    arrived = await call(edge, "edge", USERS, *forged, ("x-request-note", "hello"))
     assert arrived["x-ordermesh-entry"] == "edge"
     assert "x-ordermesh-caller" not in arrived
     assert arrived["x-request-note"] == "hello"
@@ -110,11 +102,11 @@ async def test_the_clients_deadline_reaches_the_service(edge: Site) -> None:
     # longer than Envoy's own limits of 15 s, and shorter
     for seconds in (3600, 5):
         left = float((await call(edge, "edge", USERS, timeout=seconds))["deadline"])
-        assert seconds - 3 < left <= seconds
+        assert seconds - 3 < left < seconds + 1
 
 
 async def test_too_large_headers_are_refused(edge: Site) -> None:
-    assert await refusal(edge, "edge", USERS, ("x-note", "a" * 20_000)) is grpc.StatusCode.UNAVAILABLE
+    assert await http(edge, f"GET / HTTP/1.1\nHost: edge\nx-note: {'a' * 20_000}\n\n") == "431"
 
 
 async def http(site: Site, request: str) -> str:
