@@ -63,7 +63,7 @@ def step_down(owned: Path) -> None:
 
 def main(arguments: list[str]) -> None:
     """Replace this process by the part."""
-    directory, part = Path(arguments[0]), arguments[1]
+    directory, part = Path(arguments[0]).absolute(), arguments[1]
     command, environment, refuses_root = read_plan(directory, part)
     if refuses_root and os.geteuid() == 0:
         step_down(directory / "postgres")

@@ -32,9 +32,14 @@ class Site:
     programs: Programs
 
     @property
+    def state(self) -> Path:
+        """The folder of all state of the suite, relative to the checkout."""
+        return Path("var", "suites", self.suite)
+
+    @property
     def directory(self) -> Path:
-        """All state of the suite."""
-        return self.root / "var" / "suites" / self.suite
+        """The same folder, absolute."""
+        return self.root / self.state
 
     @property
     def python(self) -> Path:

@@ -28,7 +28,7 @@ def run_once(site: Site, name: str, command: tuple[str, ...], refuses_root: bool
     write_json(plan, {"command": list(command), "environment": environment, "refuses_root": refuses_root})
     done = subprocess.run(
         launcher(site, name),
-        cwd=site.directory,
+        cwd=site.root,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -46,8 +46,12 @@ class _TimedTransport(Transport):
 
 
 def config(site: Site, parts: Iterable[Part]) -> str:
-    """Supervisor's configuration. `%` starts an expansion there, so it is doubled in paths."""
-    run = str(site.directory / "run").replace("%", "%%")
+    """Supervisor's configuration.
+
+    Its paths are relative to the checkout, where supervisor is started: a `%` or a space in the
+    checkout's own path has a meaning in this format, and not the same one in every line.
+    """
+    run = site.state / "run"
     digest = hashlib.sha1(site.passwords["supervisor"].encode()).hexdigest()  # noqa: S324 - the only form it knows
     head = f"""\
 [supervisord]
@@ -56,7 +60,6 @@ logfile_maxbytes=1MB
 logfile_backups=1
 pidfile={run}/supervisord.pid
 childlogdir={run}
-directory={str(site.root).replace("%", "%%")}
 [inet_http_server]
 port={site.address("supervisor")}
 username=ordermesh
@@ -68,19 +71,17 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
 
 
 def launcher(site: Site, name: str) -> list[str]:
-    """The command that becomes a part by its plan in env/<name>.json."""
-    script = site.root / "ops" / "launch.py"
+    """The command that becomes a part by its plan in env/<name>.json; for the checkout as working folder."""
+    python = str(site.python.relative_to(site.root))
     # -I and -S: nothing of the caller's Python settings, and no packages to look through
-    return [str(site.python), "-I", "-S", str(script), str(site.directory), name]
+    return [python, "-I", "-S", "ops/launch.py", str(site.state), name]
 
 
 def program(site: Site, part: Part) -> str:
     """One part's section; `make up` starts it when what it needs is ready, so not by itself."""
-    command = shlex.join(launcher(site, part.name)).replace("%", "%%")
-    log = str(site.directory / "logs" / f"{part.name}.log").replace("%", "%%")
     return f"""\
 [program:{part.name}]
-command={command}
+command={shlex.join(launcher(site, part.name))}
 autostart=false
 autorestart=true
 startsecs=1
@@ -90,7 +91,7 @@ stopwaitsecs={part.stop_seconds}
 stopasgroup={str(part.signals_group).lower()}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={log}
+stdout_logfile={site.state / "logs" / part.name}.log
 stdout_logfile_maxbytes=5MB
 stdout_logfile_backups=2
 """
@@ -129,7 +130,13 @@ class Supervisor:
 
     def _spawn(self, path: Path) -> None:
         environment = base_environment(self._site, {}) | {"ORDERMESH_SUITE_DIR": str(self._site.directory)}
-        command = [str(self._site.python), "-m", "supervisor.supervisord", "-c", str(path)]
+        command = [
+            str(self._site.python),
+            "-m",
+            "supervisor.supervisord",
+            "-c",
+            str(path.relative_to(self._site.root)),
+        ]
         done = subprocess.run(
             command, env=environment, cwd=self._site.root, capture_output=True, text=True, check=False
         )

@@ -21,7 +21,7 @@ class ScratchSite(Site):
     scratch: Path = Path()
 
     @property
-    def directory(self) -> Path:
+    def state(self) -> Path:
         return self.scratch
 
 

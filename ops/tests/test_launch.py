@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -19,7 +18,7 @@ SHOW = "import os, json; print(json.dumps(dict(os.environ)))"
 
 def launch(site: Site, name: str) -> dict[str, str]:
     """The environment that the part finds."""
-    done = subprocess.run(launcher(site, name), capture_output=True, text=True, check=True)
+    done = subprocess.run(launcher(site, name), cwd=site.root, capture_output=True, text=True, check=True)
     return dict(json.loads(done.stdout))
 
 
@@ -52,6 +51,6 @@ def test_an_override_wins_until_it_is_taken_back(site: Site, part: str) -> None:
 
 
 def test_the_launcher_needs_nothing_but_the_standard_library(site: Site) -> None:
-    source = Path(launcher(site, "orders")[3]).read_text()
+    source = (site.root / launcher(site, "orders")[3]).read_text()
     lines = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
     assert {line.split()[1] for line in lines} <= sys.stdlib_module_names

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from configparser import RawConfigParser
-from dataclasses import replace
 from pathlib import Path
 
 from ops import topology
@@ -32,8 +31,6 @@ def test_supervisor_listens_on_loopback_only(site: Site) -> None:
     assert parsed(site)["inet_http_server"]["port"] == f"127.0.0.1:{site.ports['supervisor']}"
 
 
-def test_a_percent_sign_in_the_path_is_no_expansion(site: Site) -> None:
-    odd = replace(site, root=Path("/home/ada/100% mine"))
-    command = parsed(odd)["program:orders"]["command"]
-    assert "100%% mine" in command
-    assert "'" in command  # the space is quoted
+def test_the_path_of_the_checkout_does_not_matter(site: Site) -> None:
+    odd = Site(Path("/home/ada/100% mine"), "main", site.ports, site.passwords, site.programs)
+    assert "100%" not in config(odd, topology.all_parts(odd))
