@@ -29,28 +29,29 @@ def audit(suite: Annotated[str, typer.Option(envvar="SUITE")] = "main") -> None:
     """Exit code 1 and the list of what is wrong, if anything is."""
     running = Suite.load(suite)
     running.require_running()
-    findings = asyncio.run(_findings(running))
-    counted = ", ".join(f"{count} {state}" for state, count in sorted(findings.counts.items())) or "no orders"
-    typer.echo(f"audited {sum(findings.counts.values())} orders: {counted}")
-    for order_id, age, where in findings.open[:SHOWN]:
+    found = asyncio.run(findings(running))
+    counted = ", ".join(f"{count} {state}" for state, count in sorted(found.counts.items())) or "no orders"
+    typer.echo(f"audited {sum(found.counts.values())} orders: {counted}")
+    for order_id, age, where in found.open[:SHOWN]:
         typer.echo(f"  open {order_id} for {age:.0f} s: {where}")
-    if len(findings.open) > SHOWN:
-        typer.echo(f"  … and {len(findings.open) - SHOWN} more open")
-    for violation in findings.violations:
+    if len(found.open) > SHOWN:
+        typer.echo(f"  … and {len(found.open) - SHOWN} more open")
+    for violation in found.violations:
         typer.echo(f"  WRONG {violation}")
-    if findings.violations:
+    if found.violations:
         raise typer.Exit(1)
     typer.echo("money and stock add up")
 
 
-async def _findings(suite: Suite) -> Findings:
-    findings = judge(await _read(suite))
-    if findings.violations:
+async def findings(suite: Suite) -> Findings:
+    """What is wrong in two readings, and what is open."""
+    found = judge(await _read(suite))
+    if found.violations:
         await asyncio.sleep(AGAIN_SECONDS)
         again = judge(await _read(suite))
-        still = [violation for violation in again.violations if violation in findings.violations]
-        findings = Findings(still, again.open, again.counts)
-    return findings
+        still = [violation for violation in again.violations if violation in found.violations]
+        found = Findings(still, again.open, again.counts)
+    return found
 
 
 async def _read(suite: Suite) -> Records:

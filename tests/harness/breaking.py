@@ -1,0 +1,68 @@
+"""Breaks the suite under test, and puts it together again."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psutil
+
+from ops import audit
+from ops.audit_rules import Findings
+from ops.suite import Suite
+
+RECOVERY_SECONDS = 60.0
+
+
+@contextmanager
+def stopped(suite: Suite, part: str) -> Iterator[None]:
+    """A part is down for the length of a block, and healthy again after it."""
+    suite.stop(part)
+    try:
+        yield
+    finally:
+        suite.start(part)
+        suite.wait_ready(part, RECOVERY_SECONDS)
+
+
+@contextmanager
+def dies_at(suite: Suite, part: str, crash_point: str) -> Iterator[None]:
+    """The part kills itself at a crash point inside the block, and is healthy again after it.
+
+    Fails if it did not die: a crash point that is never reached tests nothing.
+    """
+    suite.override(part, {f"{part.upper()}_CRASH_AT": crash_point})
+    try:
+        restart(suite, part)
+    finally:
+        suite.override(part, {})  # read at the next start only: it dies once
+    process = psutil.Process(suite.pid(part))
+    yield
+    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, f"{part} to die")
+    suite.wait_ready(part, RECOVERY_SECONDS)
+
+
+def restart(suite: Suite, part: str) -> None:
+    """Stop, start, and wait until healthy."""
+    suite.stop(part)
+    suite.start(part)
+    suite.wait_ready(part, RECOVERY_SECONDS)
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = RECOVERY_SECONDS) -> None:
+    """Look again and again until a condition holds; AssertionError names it if it never does."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.05)
+
+
+def findings(suite: Suite) -> Findings:
+    """What `make audit` finds."""
+    return asyncio.run(audit.findings(suite))
+
+
+def wait_until_nothing_is_open(suite: Suite) -> Findings:
+    """Every order and payment has come to its end."""
+    wait_for(lambda: not findings(suite).open, "every order to come to its end")
+    return findings(suite)
