@@ -23,8 +23,13 @@ KEYS_MAX_AGE = 300.0
 REFETCH_AT_MOST_EVERY = 2.0
 MAX_CACHED = 1000
 
+CLOCK_SKEW = 5  # seconds: a token of this moment is not "issued in the future" for a slower clock
+
 _claims = jwt.JWTClaimsRegistry(
-    iss={"essential": True, "value": ISSUER}, sub={"essential": True}, exp={"essential": True}
+    leeway=CLOCK_SKEW,
+    iss={"essential": True, "value": ISSUER},
+    sub={"essential": True},
+    exp={"essential": True},
 )
 
 

@@ -24,10 +24,12 @@ class Issuer:
         """A verifier that trusts these tokens."""
         return TokenVerifier(self.jwks)
 
-    def token(self, user_id: uuid.UUID, role: str = "customer", seconds: int = 60) -> str:
+    def token(
+        self, user_id: uuid.UUID, role: str = "customer", seconds: int = 60, now: float | None = None
+    ) -> str:
         """A token that is valid for so many seconds; a negative number makes an expired one."""
-        now = int(time.time())
-        claims = {"iss": ISSUER, "sub": str(user_id), "role": role, "iat": now, "exp": now + seconds}
+        issued = int(time.time() if now is None else now)
+        claims = {"iss": ISSUER, "sub": str(user_id), "role": role, "iat": issued, "exp": issued + seconds}
         return jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key)
 
     def authorization(self, user_id: uuid.UUID, role: str = "customer") -> tuple[tuple[str, str], ...]:
