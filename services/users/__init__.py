@@ -1,0 +1,1 @@
+"""Users: who may sign in, and the tokens that say so to every other service."""

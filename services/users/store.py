@@ -1,0 +1,106 @@
+"""The users service's tables: accounts and signing keys."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from kit import requests
+from kit.database import Connection, Database
+from kit.requests import RequestKey
+from services.users.domain import Account, NewCustomer, Role, SigningKey, User, UsernameTaken, Window
+
+_KEYS_LOCK = 20261123  # any number: it names the lock within this database
+
+
+class UsersTransaction:
+    """One transaction on the users database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def add_customer(self, key: RequestKey, customer: NewCustomer, password_hash: str) -> User:
+        """Add an account, unless this request did so before; raises UsernameTaken."""
+        earlier = await requests.claim(self._connection, key, str(customer.user_id))
+        if earlier is None:
+            await self._insert(customer, password_hash)
+        user = await self.user(UUID(earlier) if earlier else customer.user_id)
+        assert user is not None  # noqa: S101 - accounts are never deleted
+        return user
+
+    async def _insert(self, customer: NewCustomer, password_hash: str) -> None:
+        inserted = await self._connection.fetchval(
+            """insert into users (user_id, username, email, display_name, role, password_hash)
+               values ($1, $2, $3, $4, $5, $6) on conflict (username) do nothing returning true""",
+            customer.user_id,
+            customer.username,
+            customer.email,
+            customer.display_name,
+            Role.CUSTOMER,
+            password_hash,
+        )
+        if not inserted:
+            raise UsernameTaken(customer.username)
+
+    async def user(self, user_id: UUID) -> User | None:
+        """One account."""
+        row = await self._connection.fetchrow("select * from users where user_id = $1", user_id)
+        return None if row is None else _user(row)
+
+    async def account(self, username: str) -> Account | None:
+        """The account of this name, with the hash of its password."""
+        row = await self._connection.fetchrow("select * from users where username = $1", username)
+        return None if row is None else Account(_user(row), row["password_hash"])
+
+    async def keys(self, *, lock: bool = False) -> tuple[Sequence[SigningKey], datetime]:
+        """All keys and the database's time; a lock keeps others from making keys meanwhile."""
+        if lock:
+            await self._connection.execute("select pg_advisory_xact_lock($1)", _KEYS_LOCK)
+        rows = await self._connection.fetch("select * from signing_keys order by sign_from")
+        now = await self._connection.fetchval("select clock_timestamp()")
+        return [_key(row) for row in rows], now
+
+    async def change_keys(self, new: SigningKey, gone: Sequence[SigningKey]) -> None:
+        """Add a key and forget others."""
+        await self._connection.execute(
+            "delete from signing_keys where kid = any($1)", [key.kid for key in gone]
+        )
+        await self._connection.execute(
+            """insert into signing_keys (kid, public_jwk, private_pem, sign_from, sign_until)
+               values ($1, $2, $3, $4, $5)""",
+            new.kid,
+            new.public_jwk,
+            new.private_pem,
+            new.window.sign_from,
+            new.window.sign_until,
+        )
+
+
+class UsersUnitOfWork:
+    """Opens transactions on the users database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[UsersTransaction]:
+        """One transaction, committed when the block ends well."""
+        async with self._database.transaction() as connection:
+            yield UsersTransaction(connection)
+
+
+def _user(row: Any) -> User:
+    return User(
+        user_id=UUID(str(row["user_id"])),
+        username=row["username"],
+        email=row["email"],
+        display_name=row["display_name"],
+        role=Role(row["role"]),
+        create_time=row["create_time"],
+    )
+
+
+def _key(row: Any) -> SigningKey:
+    window = Window(row["sign_from"], row["sign_until"])
+    return SigningKey(row["kid"], window, row["public_jwk"], row["private_pem"])

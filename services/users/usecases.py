@@ -1,0 +1,159 @@
+"""What the users service does when it is asked: load, decide, record, in one transaction."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from kit.requests import RequestKey
+from services.users import domain
+from services.users.domain import (
+    Account,
+    Contact,
+    CredentialsInvalid,
+    KeyPlan,
+    KeyRules,
+    NewCustomer,
+    Reader,
+    SigningKey,
+    Token,
+    User,
+    Window,
+)
+
+
+@dataclass(frozen=True)
+class CreateUser:
+    """Open a customer's account."""
+
+    key: RequestKey
+    customer: NewCustomer
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """Exchange a username and a password for a token."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+class Transaction(Protocol):
+    """What a use case needs of the store, all in one transaction."""
+
+    async def add_customer(self, key: RequestKey, customer: NewCustomer, password_hash: str) -> User:
+        """Add an account, unless this request did so before; raises UsernameTaken."""
+
+    async def user(self, user_id: UUID) -> User | None:
+        """One account."""
+
+    async def account(self, username: str) -> Account | None:
+        """The account of this name, with the hash of its password."""
+
+    async def keys(self, *, lock: bool = False) -> tuple[Sequence[SigningKey], datetime]:
+        """All keys and the database's time; a lock keeps others from making keys meanwhile."""
+
+    async def change_keys(self, new: SigningKey, gone: Sequence[SigningKey]) -> None:
+        """Add a key and forget others."""
+
+
+class UnitOfWork(Protocol):
+    """Opens transactions."""
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends well."""
+
+
+class Passwords(Protocol):
+    """Hashes and checks passwords, beside the event loop."""
+
+    async def hash(self, password: str) -> str:
+        """What to store instead of the password."""
+
+    async def matches(self, password: str, password_hash: str | None) -> bool:
+        """Whether the password is the one that was hashed; None takes as long and never matches."""
+
+
+class Signer(Protocol):
+    """Makes keys and signs with them."""
+
+    def new_key(self, window: Window) -> SigningKey:
+        """A new key pair for this window."""
+
+    def token(self, user: User, key: SigningKey, now: datetime, expire_time: datetime) -> str:
+        """A token for this account, signed with this key."""
+
+    def jwks(self, keys: Sequence[SigningKey]) -> str:
+        """The public halves of these keys as a JSON Web Key Set."""
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The signer, and the rules by which its keys follow one another."""
+
+    signer: Signer
+    rules: KeyRules
+
+
+async def create_user(command: CreateUser, uow: UnitOfWork, passwords: Passwords) -> User:
+    """Open a customer's account, once a request. The slow hash comes before the transaction begins."""
+    password_hash = await passwords.hash(command.password)
+    async with uow.begin() as tx:
+        return await tx.add_customer(command.key, command.customer, password_hash)
+
+
+async def sign_in(command: SignIn, uow: UnitOfWork, passwords: Passwords, keys: Keys) -> Token:
+    """Give a token to whoever knows the password."""
+    async with uow.begin() as tx:
+        account = await tx.account(command.username)
+    if not await passwords.matches(command.password, account.password_hash if account else None):
+        raise CredentialsInvalid
+    if account is None:  # never: no password matches an unknown name
+        raise CredentialsInvalid
+    plan, now = await ensure_keys(uow, keys)
+    if plan.signing is None:
+        raise RuntimeError("no key signs, though one was just made sure of")
+    now = now.replace(microsecond=0)  # the claims of a token are whole seconds
+    expire_time = now + keys.rules.token_lifetime
+    return Token(keys.signer.token(account.user, plan.signing, now, expire_time), expire_time)
+
+
+async def get_user(user_id: UUID, reader: Reader, uow: UnitOfWork) -> User:
+    """Read an account: one's own, or any for an operator."""
+    async with uow.begin() as tx:
+        user = await tx.user(user_id)
+    return domain.shown_to(reader, user)
+
+
+async def get_contact(user_id: UUID, uow: UnitOfWork) -> Contact:
+    """Read where and how to address an account."""
+    async with uow.begin() as tx:
+        user = await tx.user(user_id)
+    return domain.contact_of(user)
+
+
+async def get_public_keys(uow: UnitOfWork, keys: Keys) -> str:
+    """The public keys as a JSON Web Key Set."""
+    plan, _ = await ensure_keys(uow, keys)
+    return keys.signer.jwks(plan.published)
+
+
+async def ensure_keys(uow: UnitOfWork, keys: Keys) -> tuple[KeyPlan, datetime]:
+    """What the keys are good for now, after the next one was made if it is time. Done by a round, and by
+    whoever uses keys: nobody is ever given a set of keys that lacks the next one.
+    """
+    async with uow.begin() as tx:
+        found, now = await tx.keys()
+        plan = domain.plan_keys(found, now, keys.rules)
+        if plan.wanted is None:
+            return plan, now
+        found, now = await tx.keys(lock=True)
+        plan = domain.plan_keys(found, now, keys.rules)
+        if plan.wanted is None:  # another instance was faster
+            return plan, now
+        new = keys.signer.new_key(plan.wanted)
+        await tx.change_keys(new, plan.gone)
+        return domain.plan_keys([*found, new], now, keys.rules), now
