@@ -58,6 +58,7 @@ class Customer:
 
     def place(
         self,
+        *,
         card: str = "approved",
         sku: str = "MUG-BLUE",
         quantity: int = 1,
