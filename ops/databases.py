@@ -41,14 +41,15 @@ def create_role(site: Site, name: str) -> str:
 
 def migrate(site: Site, name: str) -> None:
     """Bring one service's database to today's schema, then add its demo seeds; as the service's role."""
-    folder = site.root / topology.FOLDERS[name]
+    folder = Path(topology.FOLDERS[name])
     for directory, table in (("migrations", "schema_migrations"), ("seeds", "seeds")):
         # dbmate takes an empty folder for a mistake
-        if any((folder / directory).glob("*.sql")):
+        if any((site.root / folder / directory).glob("*.sql")):
             _dbmate(site, name, folder / directory, table)
 
 
 def _dbmate(site: Site, name: str, folder: Path, table: str) -> None:
+    # the folder is relative to the checkout, for dbmate splits it at commas
     command = [
         str(site.programs.dbmate), "--migrations-dir", str(folder), "--migrations-table", table,
         "--no-dump-schema", "--wait", "--wait-timeout", "10s",
@@ -69,4 +70,4 @@ def _dbmate(site: Site, name: str, folder: Path, table: str) -> None:
     )
     if done.returncode:
         tail = "\n".join(done.stdout.splitlines()[-15:])
-        raise SuiteError(f"a migration of {name} in {folder.relative_to(site.root)} failed:\n{tail}")
+        raise SuiteError(f"a migration of {name} in {folder} failed:\n{tail}")

@@ -1,4 +1,7 @@
-"""Command lines and configuration of the four servers that the suite runs but did not write. Pure."""
+"""Command lines and configuration of the four servers that the suite runs but did not write. Pure.
+
+Every command runs in the checkout's folder.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,8 @@ def kafka_properties(site: Site) -> str:
         "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
         "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
         "controller.quorum.voters": f"1@{controller}",
-        "log.dirs": str(site.directory / "kafka").replace("\\", "\\\\"),
+        # relative, as every path here that a program would split at a comma or decode as a URI
+        "log.dirs": str(site.state / "kafka"),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -96,19 +100,19 @@ def java(site: Site, main_class: str, *arguments: str) -> tuple[str, ...]:
     """Run one of Kafka's classes."""
     return (
         str(site.programs.java), *JAVA_OPTIONS,
-        f"-Dlog4j2.configurationFile={site.root / 'ops' / 'kafka-log4j2.xml'}",
+        "-Dlog4j2.configurationFile=ops/kafka-log4j2.xml",
         "-cp", f"{site.programs.kafka_jars}/*", main_class, *arguments,
     )  # fmt: skip
 
 
 def kafka(site: Site) -> tuple[str, ...]:
     """The broker."""
-    return java(site, "kafka.Kafka", str(site.directory / "run" / "kafka.properties"))
+    return java(site, "kafka.Kafka", str(site.state / "run" / "kafka.properties"))
 
 
 def kafka_format(site: Site, cluster_id: str) -> tuple[str, ...]:
     """Write the identity of a new cluster into the empty data folder."""
-    properties = str(site.directory / "run" / "kafka.properties")
+    properties = str(site.state / "run" / "kafka.properties")
     return java(site, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", properties)
 
 
