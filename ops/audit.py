@@ -15,6 +15,7 @@ import typer
 
 from ops.audit_rules import Findings, Records, Row
 from ops.audit_rules import audit as judge
+from ops.state import SuiteError
 from ops.suite import Suite
 
 ORDERS = """select o.*, j.step, extract(epoch from clock_timestamp() - o.create_time)::float8 as age
@@ -67,9 +68,12 @@ async def _read(suite: Suite) -> Records:
 
 
 async def _tables(suite: Suite, database: str, *queries: str) -> list[Sequence[Row]]:
-    connection = await asyncpg.connect(suite.database_url(database))
     try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            return [[dict(row) for row in await connection.fetch(query)] for query in queries]
-    finally:
-        await connection.close()
+        connection = await asyncpg.connect(suite.database_url(database))
+        try:
+            async with connection.transaction(isolation="repeatable_read", readonly=True):
+                return [[dict(row) for row in await connection.fetch(query)] for query in queries]
+        finally:
+            await connection.close()
+    except (OSError, asyncpg.PostgresError) as error:
+        raise SuiteError(f"cannot read the records of {database} ({error}); see `make status`") from error
