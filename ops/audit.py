@@ -15,7 +15,7 @@ import typer
 
 from ops.audit_rules import Findings, Records, Row
 from ops.audit_rules import audit as judge
-from ops.state import SuiteError
+from ops.errors import SuiteError
 from ops.suite import Suite
 
 ORDERS = """select o.*, j.step, extract(epoch from clock_timestamp() - o.create_time)::float8 as age
