@@ -14,13 +14,14 @@ from kit.server import Server
 
 
 @asynccontextmanager
-async def serving(service: str, app: App) -> AsyncIterator[grpc.aio.Channel]:
+async def serving(service: str, app: App, address: str = "") -> AsyncIterator[grpc.aio.Channel]:
     """Serve what a service's wiring has built, without its rounds; yields a channel to it.
 
-    The address is a Unix socket: unlike a free port, nobody else can take it in between.
+    The address is a Unix socket: unlike a free port, nobody else can take it in between. A test that serves
+    a peer of another service chooses it itself.
     """
     with tempfile.TemporaryDirectory(prefix="om-") as folder:
-        address = f"unix:{folder}/socket"
+        address = address or f"unix:{folder}/socket"
         await app.database.open()
         server = Server(address, Guard(service, app.tokens), app.servicers)
         await server.start()
