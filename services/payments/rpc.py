@@ -1,0 +1,37 @@
+"""The PaymentsService RPCs: message, command, use case, message."""
+
+from typing import Any
+from uuid import UUID
+
+from kit import call
+from ordermesh.payments.v1 import payments_service_pb2 as pb
+from ordermesh.payments.v1 import payments_service_pb2_grpc
+from services.payments import messages, usecases
+from services.payments.usecases import Settling, UnitOfWork
+
+
+class PaymentsServicer(payments_service_pb2_grpc.PaymentsServiceServicer):
+    """Serves ordermesh.payments.v1.PaymentsService."""
+
+    def __init__(self, uow: UnitOfWork, settling: Settling) -> None:
+        self._uow = uow
+        self._settling = settling
+
+    async def ProcessPayment(
+        self, request: pb.ProcessPaymentRequest, context: Any
+    ) -> pb.ProcessPaymentResponse:
+        """Charge an order once."""
+        command = messages.to_process_payment(request)
+        payment = await usecases.process_payment(command, self._uow, self._settling)
+        return pb.ProcessPaymentResponse(payment=messages.from_payment(payment))
+
+    async def CancelPayment(self, request: pb.CancelPaymentRequest, context: Any) -> pb.CancelPaymentResponse:
+        """Promise that no money stays moved."""
+        command = messages.to_cancel_payment(request)
+        payment = await usecases.cancel_payment(command, self._uow, self._settling)
+        return pb.CancelPaymentResponse(payment=messages.from_payment(payment))
+
+    async def GetPayment(self, request: pb.GetPaymentRequest, context: Any) -> pb.GetPaymentResponse:
+        """Read the payment of one of the caller's orders."""
+        payment = await usecases.get_payment(UUID(request.order_id), call.caller(), self._uow)
+        return pb.GetPaymentResponse(payment=messages.from_payment(payment))

@@ -1,0 +1,125 @@
+"""The payments service's table: one row an order."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+
+from kit.database import Connection, Database
+from kit.errors import access_denied
+from services.payments.domain import Decision, Payment, State, Terms
+
+LEASE = timedelta(seconds=5)
+"""How long an open charge belongs to whoever works on it; each sweep doubles it."""
+LONGEST_LEASE = timedelta(seconds=30)
+
+
+class PaymentsTransaction:
+    """One transaction on the payments database."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def payment(self, order_id: UUID) -> tuple[Payment, datetime]:
+        """The order's payment, locked, and the database's time. Two first messages of an order meet at
+        the row that the insert makes.
+        """
+        await self._connection.execute(
+            "insert into payments (order_id) values ($1) on conflict do nothing", order_id
+        )
+        row = await self._connection.fetchrow(
+            "select *, clock_timestamp() as now from payments where order_id = $1 for update", order_id
+        )
+        assert row is not None  # noqa: S101 - inserted above
+        return _payment(row), row["now"]
+
+    async def record(self, decision: Decision) -> None:
+        """Write the payment; an open charge is to be looked after by the sweeper when the lease is over."""
+        payment, terms = decision.payment, decision.payment.terms
+        await self._connection.execute(
+            """update payments set state = $2, customer_id = $3, amount_minor = $4, currency_code = $5,
+                      payment_token = $6, reason = $7, decline_code = $8, cancel_requested = $9,
+                      cancel_reason = $10, update_time = $11,
+                      charge_started_time = case when $2 = 'CHARGING'
+                          then coalesce(charge_started_time, $11) else charge_started_time end,
+                      next_attempt_time = case when $2 = 'CHARGING'
+                          then least(next_attempt_time, clock_timestamp() + $12::interval) end
+                where order_id = $1 and (state, cancel_requested) is distinct from ($2, $9)""",
+            payment.order_id,
+            payment.state,
+            terms and terms.customer_id,
+            terms and terms.amount_minor,
+            terms and terms.currency_code,
+            terms and terms.payment_token,
+            payment.reason,
+            payment.decline_code,
+            payment.cancel_requested,
+            payment.cancel_reason,
+            payment.update_time,
+            LEASE,
+        )
+
+    async def read_payment(self, order_id: UUID, customer_id: UUID | None) -> Payment:
+        """The payment of an order of this customer, or of anybody's; unknown and foreign look the same."""
+        row = await self._connection.fetchrow(
+            """select * from payments where order_id = $1 and state <> 'NONE'
+                  and ($2::uuid is null or customer_id = $2)""",
+            order_id,
+            customer_id,
+        )
+        if row is None:
+            raise access_denied()
+        return _payment(row)
+
+    async def take_overdue(self, limit: int) -> list[Payment]:
+        """Open charges whose lease is over; they are ours for a lease that grows with every sweep."""
+        rows = await self._connection.fetch(
+            """update payments set sweeps = sweeps + 1,
+                      next_attempt_time = clock_timestamp()
+                          + least($3::interval, $2::interval * (2 ^ least(sweeps, 10)))
+                where order_id in (
+                      select order_id from payments
+                       where state = 'CHARGING' and next_attempt_time <= clock_timestamp()
+                       order by next_attempt_time limit $1 for update skip locked)
+               returning *""",
+            limit,
+            LEASE,
+            LONGEST_LEASE,
+        )
+        return [_payment(row) for row in rows]
+
+
+def _payment(row: asyncpg.Record) -> Payment:
+    return Payment(
+        order_id=row["order_id"],
+        state=State(row["state"]),
+        terms=_terms(row),
+        reason=row["reason"],
+        decline_code=row["decline_code"],
+        cancel_requested=row["cancel_requested"],
+        cancel_reason=row["cancel_reason"],
+        create_time=row["create_time"],
+        update_time=row["update_time"],
+    )
+
+
+def _terms(row: asyncpg.Record) -> Terms | None:
+    """None in a tombstone."""
+    if row["customer_id"] is None:
+        return None
+    return Terms(row["customer_id"], row["amount_minor"], row["currency_code"], row["payment_token"])
+
+
+class PaymentsUnitOfWork:
+    """Opens transactions on the payments database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[PaymentsTransaction]:
+        """One transaction, committed when the block ends well."""
+        async with self._database.transaction() as connection:
+            yield PaymentsTransaction(connection)

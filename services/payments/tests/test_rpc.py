@@ -1,0 +1,241 @@
+"""Payments through its real server, with the real card processor behind it and every test card."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import grpc
+import pytest
+
+from kit.ids import step_key
+from kit.money import from_minor
+from kit.run import App
+from kit.testing.postgres import scratch_url
+from kit.testing.serve import Told, serving
+from kit.testing.tokens import Issuer
+from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
+from ordermesh.payments.v1 import payments_service_pb2 as pb
+from services.payments import settings, wiring
+from services.payments.processor import settings as processor_settings
+from services.payments.processor import wiring as processor_wiring
+
+pytestmark = pytest.mark.postgres
+ISSUER = Issuer()
+ADA, BOB, OLGA = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+GOOD = "tok_approved"
+CHARGING = payments_pb2.PAYMENT_STATE_CHARGING
+CHARGED = payments_pb2.PAYMENT_STATE_CHARGED
+VOIDED = payments_pb2.PAYMENT_STATE_VOIDED
+REFUNDED = payments_pb2.PAYMENT_STATE_REFUNDED
+
+
+@dataclass
+class Shop:
+    """Payments as its callers see it, and the processor's ledger as an auditor sees it."""
+
+    payments: App
+    stub: Any
+    processor_url: str
+    processor_address: str
+    processor: AsyncExitStack
+
+    async def processor_up(self) -> None:
+        build = processor_wiring.build(
+            processor_settings.Settings(listen="unix:/unused", database_url=self.processor_url, profile="dev")
+        )
+        await self.processor.enter_async_context(serving("processor", build, self.processor_address))
+
+    async def charge(self, order_id: uuid.UUID, token: str = GOOD, minor: int = 1250) -> Any:
+        request = pb.ProcessPaymentRequest(
+            request_id=str(step_key(order_id, "charge")),
+            order_id=str(order_id),
+            customer_id=str(ADA),
+            amount=from_minor(minor, "EUR"),
+            payment_token=token,
+        )
+        return (await self.stub.ProcessPayment(request)).payment
+
+    async def cancel(self, order_id: uuid.UUID) -> Any:
+        request = pb.CancelPaymentRequest(
+            request_id=str(step_key(order_id, "cancel-payment")),
+            order_id=str(order_id),
+            reason="CANCELLED_BY_CUSTOMER",
+        )
+        return (await self.stub.CancelPayment(request)).payment
+
+    async def get(self, order_id: uuid.UUID, user_id: uuid.UUID = OLGA, role: str = "operator") -> Any:
+        request = pb.GetPaymentRequest(order_id=str(order_id))
+        answer = await self.stub.GetPayment(request, metadata=ISSUER.authorization(user_id, role))
+        return answer.payment
+
+    async def sweep(self) -> None:
+        """A round of the sweeper, as if every lease were over."""
+        async with self.payments.database.transaction() as connection:
+            await connection.execute("update payments set next_attempt_time = now() - interval '1 second'")
+        await self.payments.rounds[0].work()
+
+    async def ledger(self, order_id: uuid.UUID) -> list[tuple[str, int]]:
+        connection = await asyncpg.connect(self.processor_url)
+        rows = await connection.fetch(
+            "select kind, amount_minor from entries where key = $1 order by entry_id", str(order_id)
+        )
+        await connection.close()
+        return [tuple(row) for row in rows]
+
+
+@pytest.fixture
+async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
+    address = f"unix:{tmp_path}/p"
+    async with (
+        scratch_url(wiring.MIGRATIONS) as url,
+        scratch_url(processor_wiring.MIGRATIONS) as processor_url,
+        AsyncExitStack() as processor,
+    ):
+        chosen = settings.Settings(
+            listen="unix:/unused", database_url=url, users_address="unix:/none", processor_address=address
+        )
+        app = replace(wiring.build(chosen), tokens=ISSUER.verifier())
+        async with serving("payments", app) as channel:
+            stub = payments_service_pb2_grpc.PaymentsServiceStub(channel)
+            shop = Shop(app, stub, processor_url, address, processor)
+            await shop.processor_up()
+            yield shop
+
+
+async def refused(call: Any) -> Told:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return Told(caught.value)
+
+
+@pytest.mark.parametrize("token", ["tok_approved", "tok_slow", "tok_reply_lost", "tok_fails_twice"])
+async def test_a_good_card_is_charged_once_however_it_misbehaves(shop: Shop, token: str) -> None:
+    order_id = uuid.uuid4()
+    payment = await shop.charge(order_id, token)
+    assert (payment.state, payment.amount) == (CHARGED, from_minor(1250, "EUR"))
+    assert await shop.charge(order_id, token) == payment
+    assert await shop.ledger(order_id) == [("CHARGE", 1250)]
+
+
+@pytest.mark.parametrize(
+    ("token", "code"),
+    [
+        ("tok_declined", "card_declined"),
+        ("tok_insufficient_funds", "insufficient_funds"),
+        ("tok_expired", "expired_card"),
+        ("tok_nobody_knows", "unknown_token"),
+    ],
+)
+async def test_a_bad_card_is_declined_and_a_repeat_is_declined_alike(
+    shop: Shop, token: str, code: str
+) -> None:
+    order_id = uuid.uuid4()
+    for _ in range(2):
+        told = await refused(shop.charge(order_id, token))
+        assert (told.code, told.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PAYMENT_DECLINED")
+        assert told.metadata == {"decline_code": code, "reason": "PAYMENT_DECLINED"}
+    assert (await shop.cancel(order_id)).reason == "PAYMENT_DECLINED"
+    assert await shop.ledger(order_id) == []
+
+
+async def test_parallel_duplicates_make_one_entry_in_the_ledger(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    payments = await asyncio.gather(*(shop.charge(order_id, "tok_reply_lost") for _ in range(8)))
+    assert {payment.state for payment in payments} == {CHARGED}
+    assert await shop.ledger(order_id) == [("CHARGE", 1250)]
+
+
+async def test_the_same_order_with_another_amount_is_a_mistake(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    await shop.charge(order_id)
+    told = await refused(shop.charge(order_id, minor=9900))
+    assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_ID_MISMATCH")
+
+
+async def test_a_cancel_before_the_charge_wins(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    cancelled = await shop.cancel(order_id)
+    assert (cancelled.state, cancelled.reason) == (VOIDED, "CANCELLED_BY_CUSTOMER")
+    assert await shop.cancel(order_id) == cancelled
+    told = await refused(shop.charge(order_id))
+    assert (told.reason, told.metadata) == ("PAYMENT_CANCELLED", {"cancel_reason": "CANCELLED_BY_CUSTOMER"})
+    assert await shop.ledger(order_id) == []
+
+
+async def test_a_cancel_after_the_charge_is_too_late(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    await shop.charge(order_id)
+    told = await refused(shop.cancel(order_id))
+    assert (told.reason, told.metadata) == ("ORDER_NOT_CANCELLABLE", {"state": "CHARGED"})
+    assert await shop.ledger(order_id) == [("CHARGE", 1250)]
+
+
+async def test_a_cancel_that_races_a_slow_charge_is_promised_and_paid_back(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    charging = asyncio.create_task(refused(shop.charge(order_id, "tok_slow")))
+    await asyncio.sleep(0.5)
+    promised = await shop.cancel(order_id)
+    assert (promised.state, promised.cancel_requested) == (CHARGING, True)
+    told = await charging
+    assert (told.reason, told.metadata) == ("PAYMENT_CANCELLED", {"cancel_reason": "CANCELLED_BY_CUSTOMER"})
+    assert (await shop.get(order_id)).state == REFUNDED
+    assert await shop.ledger(order_id) == [("CHARGE", 1250), ("REFUND", 1250)]
+
+
+async def test_a_cancel_near_the_end_of_a_slow_charge_is_told_the_end(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    charging = asyncio.create_task(refused(shop.charge(order_id, "tok_slow")))
+    await asyncio.sleep(1.5)
+    assert (await shop.cancel(order_id)).state == REFUNDED
+    assert (await charging).reason == "PAYMENT_CANCELLED"
+
+
+async def test_a_processor_that_is_away_is_waited_for_without_guessing(shop: Shop) -> None:
+    order_id, cancelled = uuid.uuid4(), uuid.uuid4()
+    await shop.processor.aclose()
+    for unknown in await asyncio.gather(refused(shop.charge(order_id)), refused(shop.charge(cancelled))):
+        assert (unknown.code, unknown.reason) == (grpc.StatusCode.UNAVAILABLE, "PAYMENT_UNKNOWN")
+    assert (await shop.cancel(cancelled)).cancel_requested
+    await shop.sweep()
+    assert (await shop.get(order_id)).state == CHARGING
+    await shop.processor_up()
+    await shop.sweep()
+    assert (await shop.charge(order_id)).state == CHARGED
+    assert (await shop.get(cancelled)).state == VOIDED
+    assert await shop.ledger(order_id) == [("CHARGE", 1250)]
+    assert await shop.ledger(cancelled) == []
+
+
+async def test_a_payment_is_seen_by_its_owner_and_by_operators_only(shop: Shop) -> None:
+    charged, tombstone = uuid.uuid4(), uuid.uuid4()
+    await shop.charge(charged)
+    await shop.cancel(tombstone)
+    assert (await shop.get(charged, ADA, "customer")).customer_id == str(ADA)
+    assert (await shop.get(tombstone)).state == VOIDED
+    foreign = await refused(shop.get(charged, BOB, "customer"))
+    unknown = await refused(shop.get(uuid.uuid4(), BOB, "customer"))
+    hidden = await refused(shop.get(tombstone, ADA, "customer"))
+    assert {told.reason for told in (foreign, unknown, hidden)} == {"ACCESS_DENIED"}
+    assert {told.message for told in (foreign, unknown, hidden)} == {foreign.message}
+
+
+async def test_the_token_is_not_in_what_is_answered_or_logged(
+    shop: Shop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "tok_declined"
+    await shop.processor.aclose()
+    order_id = uuid.uuid4()
+    unknown = await refused(shop.charge(order_id, secret))
+    await shop.processor_up()
+    await shop.sweep()
+    told = await refused(shop.charge(order_id, secret))
+    mismatch = await refused(shop.charge(order_id, secret, minor=1))
+    logged = capsys.readouterr().out
+    assert "charge_open" in logged
+    for text in (unknown.message, told.message, mismatch.message, str(await shop.get(order_id)), logged):
+        assert secret not in text

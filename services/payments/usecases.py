@@ -1,0 +1,106 @@
+"""What the payments service does when it is asked: load, decide, record, in one transaction.
+
+What an open charge takes beyond that, the calls to the card processor, is in `settlement.py`.
+"""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import kit
+from kit import call
+from services.payments import domain
+from services.payments.domain import Decision, Payment, PaymentUnknown, State, Terms
+
+CHARGE_SECONDS = 6.0
+"""How long a charge is waited for, if the caller waits that long."""
+CANCEL_SECONDS = 1.0
+"""How long a cancel waits for a charge that is just under way, to say its end instead of a promise."""
+TO_ANSWER_SECONDS = 0.2
+"""What of the caller's deadline is kept for saying that the outcome is unknown."""
+
+
+@dataclass(frozen=True)
+class ProcessPayment:
+    """Charge this order."""
+
+    order_id: UUID
+    terms: Terms
+
+
+@dataclass(frozen=True)
+class CancelPayment:
+    """See to it that this order is never charged."""
+
+    order_id: UUID
+    reason: str
+
+
+class Transaction(Protocol):
+    """What a use case needs of the store, all in one transaction."""
+
+    async def payment(self, order_id: UUID) -> tuple[Payment, datetime]:
+        """The order's payment, locked, and the database's time."""
+
+    async def record(self, decision: Decision) -> None:
+        """Write what was decided."""
+
+    async def read_payment(self, order_id: UUID, customer_id: UUID | None) -> Payment:
+        """The payment of an order of this customer, or of anybody's; raises ACCESS_DENIED."""
+
+    async def take_overdue(self, limit: int) -> list[Payment]:
+        """Open charges that nobody has looked after in time; they are ours for a while."""
+
+
+class UnitOfWork(Protocol):
+    """Opens transactions."""
+
+    def begin(self) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends well."""
+
+
+class Settling(Protocol):
+    """Brings open charges to their end."""
+
+    async def outcome(self, payment: Payment, seconds: float) -> Payment:
+        """What becomes of an open charge within so many seconds; it goes on whoever stops waiting."""
+
+    async def under_way(self, payment: Payment, seconds: float) -> Payment:
+        """The same, only if somebody here is at it already."""
+
+
+async def process_payment(command: ProcessPayment, uow: UnitOfWork, settling: Settling) -> Payment:
+    """Charge an order once. The processor is called outside the transactions, between the two."""
+    async with uow.begin() as tx:
+        payment, now = await tx.payment(command.order_id)
+        decision = domain.charge(payment, command.terms, now)
+        await tx.record(decision)
+    kit.crashpoint("payments.after_transaction_1")
+    payment = decision.answer()
+    if payment.state is State.CHARGING:
+        seconds = call.remaining(CHARGE_SECONDS) - TO_ANSWER_SECONDS
+        settled = await settling.outcome(payment, seconds)
+        payment = domain.charge(settled, command.terms, now).answer()
+    if payment.state is State.CHARGING:
+        raise PaymentUnknown("the card processor has not answered; ask again, nothing is charged twice")
+    return payment
+
+
+async def cancel_payment(command: CancelPayment, uow: UnitOfWork, settling: Settling) -> Payment:
+    """Promise that no money stays moved; refused once the order is charged."""
+    async with uow.begin() as tx:
+        payment, now = await tx.payment(command.order_id)
+        decision = domain.cancel(payment, command.reason, now)
+        await tx.record(decision)
+    payment = decision.answer()
+    if payment.state is State.CHARGING:
+        payment = await settling.under_way(payment, call.remaining(CANCEL_SECONDS))
+    return payment
+
+
+async def get_payment(order_id: UUID, caller: call.Caller, uow: UnitOfWork) -> Payment:
+    """Read the payment of one of the caller's orders; of any for an operator."""
+    async with uow.begin() as tx:
+        return await tx.read_payment(order_id, None if caller.is_operator else caller.user_id)
