@@ -6,15 +6,28 @@ A service's settings extend `ServiceSettings` with `env_prefix="ORDERS_"`. Secre
 import difflib
 import os
 import sys
+from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
 from pydantic_settings import BaseSettings
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 
 Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[\w.-]+:\d{1,5})$")]
 """Where a peer listens: `host:port` or `unix:/path`."""
+
+
+def _seconds(value: Any) -> Any:
+    """Pydantic would read the text "120" as a malformed ISO duration."""
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str) else value
+    except (ValueError, OverflowError) as error:
+        raise ValueError("should be a number of seconds") from error
+
+
+Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
+"""A time span, in the environment a number of seconds."""
 
 
 class ServiceSettings(BaseSettings):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from kit.settings import Address, ServiceSettings
+from kit.settings import Address, Seconds, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -16,4 +16,4 @@ class Settings(ServiceSettings):
     users_address: Address = Field(
         examples=["127.0.0.1:15051"], description="where the keys of tokens are fetched"
     )
-    hold: timedelta = Field(timedelta(minutes=2), examples=["120"], description="seconds a hold may be open")
+    hold: Seconds = Field(timedelta(minutes=2), examples=["120"], description="seconds a hold may be open")
