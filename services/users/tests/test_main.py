@@ -52,9 +52,11 @@ async def process(url: str, address: str) -> AsyncIterator[asyncio.subprocess.Pr
 
 async def healthy(channel: grpc.aio.Channel) -> None:
     stub: Any = health_pb2_grpc.HealthStub(channel)
-    async for answer in stub.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=20):
+    watching = stub.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True, timeout=20)
+    async for answer in watching:
         if answer.status == health_pb2.HealthCheckResponse.SERVING:
-            return
+            break
+    watching.cancel()  # an open stream would hold up the drain
 
 
 async def break_sign_in(url: str) -> None:
