@@ -35,6 +35,12 @@ _GONE = (
 _CLASH = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
+async def _keep(connection: Connection) -> None:
+    """Leave a returned connection as it is: nothing here sets session state, and asyncpg's own reset
+    costs a round trip for every transaction.
+    """
+
+
 class SchemaMismatch(Exception):
     """The database's schema is not the one the code was written for."""
 
@@ -55,6 +61,7 @@ class Database:
             max_size=MAX_CONNECTIONS,
             command_timeout=STATEMENT_SECONDS,
             timeout=ACQUIRE_SECONDS,
+            reset=_keep,
         )
 
     async def close(self) -> None:

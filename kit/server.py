@@ -16,7 +16,7 @@ _OPTIONS = [
     ("grpc.max_receive_message_length", _HARD_LIMIT_BYTES),
     ("grpc.max_metadata_size", 16 * 1024),
     ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
 ]
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
