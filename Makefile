@@ -6,13 +6,15 @@ PYTHON ?= python3
 export SUITE
 
 APP := var/venv/app/bin
-OPS = PYTHONPATH="$(CURDIR):$(CURDIR)/protos/gen/python" $(APP)/python -m ops.cli
+RUN = PYTHONPATH="$(CURDIR):$(CURDIR)/protos/gen/python" $(APP)/python
+OPS = $(RUN) -m ops.cli
 # every door but `help` and `lock` needs the application's environment
 INSTALL = $(PYTHON) -m ops.install
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart doctor demo token audit lock
+.PHONY: help install up down reset status logs start stop restart doctor demo token audit lock \
+  test test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
 ##@ Run the suite
@@ -63,6 +65,34 @@ token: install ## Print a token to call with: USER=ada, bob or olga
 audit: install ## Prove from every service's records that money and stock add up
 	@$(OPS) audit
 
+##@ Change it
+
+test: install ## Everything: checks, unit tests, then a suite of its own and all that needs one
+	@$(RUN) -m ops.run_tests
+
+test-unit: install ## The tests that need no server, in seconds: K=words of a name
+	@$(RUN) -m pytest -m "not postgres and not suite" $(if $(K),-k "$(K)")
+
+check: install ## The static checks: style, types, layers, protos, migrations, sizes
+	@$(RUN) -m ops.run_checks
+
+conformance: install ## Hold one service, in any language, against its contract: S=inventory ADDR=host:port
+	@[ -d "tests/conformance/$(S)" ] && [ -n "$(S)" ] || \
+	  { echo "S=$(S): one of $$(ls tests/conformance | grep -v '[._]' | tr '\n' ' ')"; exit 2; }
+	@$(RUN) -m pytest tests/conformance/$(S) $(if $(ADDR),--service-address $(ADDR))
+
+sizes: install ## The largest files and functions, and what is beyond its limit
+	@$(RUN) -m ops.sizes
+
+format: install ## Format the code, and mend what ruff can mend
+	@$(APP)/ruff check --fix -q . ; $(APP)/ruff format -q .
+
+generate: install ## Generate the code of the protos anew
+	@$(RUN) protos/generate.py
+
+publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only
+	@$(APP)/buf build protos --path protos/ordermesh --exclude-source-info -o protos/published.binpb
+
 ##@ Maintain it
 
 lock: install ## Resolve the lock files and the list of Kafka's jars anew
@@ -74,4 +104,4 @@ lock: install ## Resolve the lock files and the list of Kafka's jars anew
 help: ## List the doors
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

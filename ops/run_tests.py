@@ -1,0 +1,109 @@
+"""`make test`: checks, unit tests, then everything that needs servers, against a suite of its own.
+
+The suite has its own ports and state, so it runs beside others. It begins empty and is removed in the
+end, whatever happens; after a failure its logs stay in var/test-logs. All stages run, unless the suite
+does not come up; the exit code is the first failure's.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from types import FrameType
+
+from ops import state, storage
+
+SUITE = os.environ.get("TEST_SUITE", "test")
+LOGS = state.ROOT / "var" / "test-logs"
+OVERRIDES = {"orders": {"ORDERS_LEASE_SECONDS": "3", "ORDERS_SWEEP_SECONDS": "0.5"}}
+"""A crash is found sooner than in production, so that a test need not wait for it."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """The caller's, without its choice of ports, which is meant for a suite that it uses itself."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PORT_")}
+    path = f"{state.ROOT}:{state.ROOT / 'protos' / 'gen' / 'python'}"
+    return own | {"PYTHONPATH": path, "SUITE": SUITE} | more
+
+
+def stage(heading: str, *arguments: str, environ: Mapping[str, str] | None = None) -> int:
+    """Run one stage by this interpreter under its heading, and say how long it took; its exit code."""
+    print(f"\n=== {heading}", flush=True)
+    began = time.monotonic()
+    command = [sys.executable, *arguments]
+    code = subprocess.run(command, cwd=state.ROOT, env=environ or environment(), check=False).returncode
+    verdict = "passed" if code == 0 else f"FAILED ({code})"
+    print(f"=== {heading}: {verdict}, {time.monotonic() - began:.1f} s", flush=True)
+    return code
+
+
+def static_stages() -> list[int]:
+    """What needs no server; the exit codes."""
+    return [
+        stage("checks", "-m", "ops.run_checks"),
+        stage("unit tests", "-m", "pytest", "-m", "not postgres and not suite"),
+    ]
+
+
+def suite_stages() -> list[int]:
+    """What needs the suite, from its start to its audit; the exit codes."""
+    remove_suite()
+    site = state.create_site(SUITE, {})
+    for part, override in OVERRIDES.items():
+        storage.write_override(site, part, override)
+    if code := stage(f"suite {SUITE}: up", "-m", "ops.cli", "up"):
+        return [code]
+    environ = environment(ORDERMESH_TEST_POSTGRES=site.admin_database_url)
+    return [
+        stage("tests with servers", "-m", "pytest", "-m", "postgres or suite", environ=environ),
+        stage(f"audit of suite {SUITE}", "-m", "ops.cli", "audit"),
+    ]
+
+
+def remove_suite() -> int:
+    """Stop the suite and forget its state."""
+    return stage(f"suite {SUITE}: removed", "-m", "ops.cli", "reset")
+
+
+def keep_logs() -> None:
+    """Save the suite's logs from its removal."""
+    logs = state.directory_of(SUITE) / "logs"
+    if logs.is_dir():
+        shutil.copytree(logs, LOGS, dirs_exist_ok=True)
+        print(f"\nThe logs of the suite are kept in {LOGS.relative_to(state.ROOT)}.", flush=True)
+
+
+def interrupt(number: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a run as Ctrl-C does: the suite is removed first."""
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run all stages."""
+    signal.signal(signal.SIGTERM, interrupt)
+    shutil.rmtree(LOGS, ignore_errors=True)
+    began, codes = time.monotonic(), [130]
+    try:
+        codes = static_stages()
+        codes += suite_stages()
+    except KeyboardInterrupt:
+        codes.append(130)
+    finally:
+        # a second Ctrl-C must not leave processes behind
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if any(codes):
+            keep_logs()
+        codes.append(remove_suite())
+    failed = next((code for code in codes if code), 0)
+    print(f"\n{'FAILED' if failed else 'All passed'} in {time.monotonic() - began:.0f} s.", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
