@@ -14,6 +14,9 @@ from pathlib import Path
 
 VERSION = "4.3.1"
 COORDINATE = f"org.apache.kafka:kafka_2.13:{VERSION}"
+# Carries Kafka's messages to log4j, which Kafka brings along in the same version; without it they go nowhere.
+# Resolved on its own: together with it jgo would choose other versions of what Kafka needs.
+BINDING, BINDING_JAR = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4", "log4j-slf4j-impl-2.25.4.jar"
 LIST = Path("ops", "kafka-jars.sha256")
 
 
@@ -44,13 +47,19 @@ def is_installed(root: Path) -> bool:
 
 
 def fetch(root: Path) -> list[Path]:
-    """Resolve Kafka and everything it needs; downloads are cached under var/cache."""
+    """Kafka, everything it needs, and the binding of its log; downloads are cached under var/cache."""
+    binding = [jar for jar in resolve(root, BINDING) if jar.name == BINDING_JAR]
+    return resolve(root, COORDINATE) + binding
+
+
+def resolve(root: Path, coordinate: str) -> list[Path]:
+    """The jars of one Maven coordinate; JarMismatchError if jgo cannot get them."""
     cache = root / "var" / "cache"
     command = [
         str(root / "var/venv/servers/bin/jgo"), "--ignore-config", "--resolver", "python", "--color", "plain",
         "--repo-cache", str(cache / "maven"), "--cache-dir", str(cache / "jgo"), "--timeout", "60",
         # `info classpath` would leave out the jars that are modules
-        "info", "jars", COORDINATE,
+        "info", "jars", coordinate,
     ]  # fmt: skip
     # HOME as well, so that nothing is read from or written to the user's own Maven folder
     environment = {**os.environ, "HOME": str(cache), "JAVA_HOME": ""}
@@ -58,7 +67,7 @@ def fetch(root: Path) -> list[Path]:
     jars = [Path(line.strip()) for line in done.stdout.splitlines() if line.strip().endswith(".jar")]
     if done.returncode or not jars:
         said = done.stderr.strip() or done.stdout.strip()
-        raise JarMismatchError(f"jgo could not fetch {COORDINATE}:\n{said}")
+        raise JarMismatchError(f"jgo could not fetch {coordinate}:\n{said}")
     return jars
 
 
