@@ -127,3 +127,19 @@ async def test_a_refused_price_leaves_its_request_id_unused(uow: ProductsUnitOfW
         await usecases.update_price(UpdatePrice(key, "NO-SUCH", Price(1, "EUR")), uow)
     told = await usecases.update_price(UpdatePrice(key, "MUG-BLUE", Price(1300, "EUR")), uow)
     assert told.price == Price(1300, "EUR")
+
+
+async def test_a_price_is_decided_on_the_product_as_it_is_when_its_turn_comes(
+    uow: ProductsUnitOfWork,
+) -> None:
+    """Back to the old price while the new one is being written: not "the same price, nothing changes"."""
+    old = (await usecases.get_product("MUG-BLUE", uow)).price
+    async with uow.begin() as tx:
+        product, now = await tx.locked("MUG-BLUE")
+        waiting = asyncio.create_task(usecases.update_price(UpdatePrice(request(), "MUG-BLUE", old), uow))
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        await tx.record(replace(product, price=Price(1300, "EUR"), update_time=now))
+    told = await waiting
+    assert told.price == old
+    assert told.update_time > now
