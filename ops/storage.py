@@ -13,11 +13,12 @@ import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from ops import edge, servers
 from ops.errors import SuiteError
 from ops.site import Site
-from ops.state import base_environment, write_json, write_private
+from ops.state import base_environment, read_json, write_json, write_private
 from ops.supervision import launcher
 
 
@@ -85,10 +86,20 @@ def prepare(site: Site, part: str) -> None:
         PREPARATIONS[part](site)
 
 
+def read_override(site: Site, part: str) -> dict[str, str]:
+    """The extra environment that a part has from its next start on."""
+    return {name: str(value) for name, value in read_json(override_path(site, part)).items()}
+
+
 def write_override(site: Site, part: str, environment: Mapping[str, str]) -> None:
     """Extra environment of a part from its next start on; empty takes it back. For tests."""
-    path = site.directory / "env" / f"{part}.override.json"
+    path = override_path(site, part)
     if environment:
         write_private(path, json.dumps(dict(environment)))
     else:
         path.unlink(missing_ok=True)
+
+
+def override_path(site: Site, part: str) -> Path:
+    """The file that the launcher reads over the part's plan."""
+    return site.directory / "env" / f"{part}.override.json"

@@ -154,6 +154,10 @@ class Suite:
         """Extra environment of a part from its next start on; an empty mapping takes it back."""
         storage.write_override(self.site, self.part(name).name, environment)
 
+    def overrides(self, name: str) -> dict[str, str]:
+        """The extra environment that `override` has given a part; put back by whoever adds to it."""
+        return storage.read_override(self.site, self.part(name).name)
+
     def last_lines(self, name: str, count: int) -> list[str]:
         """The end of a part's log."""
         path = self.directory / "logs" / f"{name}.log"

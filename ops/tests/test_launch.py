@@ -54,3 +54,13 @@ def test_the_launcher_needs_nothing_but_the_standard_library(site: Site) -> None
     source = (site.root / launcher(site, "orders")[3]).read_text()
     lines = [line for line in source.splitlines() if line.startswith(("import ", "from "))]
     assert {line.split()[1] for line in lines} <= sys.stdlib_module_names
+
+
+def test_an_override_can_be_added_to_and_put_back(site: Site, part: str) -> None:
+    storage.write_override(site, part, {"ORDERS_LEASE_SECONDS": "3"})
+    before = storage.read_override(site, part)
+    storage.write_override(site, part, {**before, "ORDERS_CRASH_AT": "orders.after_commit"})
+    storage.write_override(site, part, before)
+    assert storage.read_override(site, part) == {"ORDERS_LEASE_SECONDS": "3"}
+    storage.write_override(site, part, {})
+    assert storage.read_override(site, part) == {}

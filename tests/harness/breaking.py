@@ -31,11 +31,12 @@ def dies_at(suite: Suite, part: str, crash_point: str) -> Iterator[None]:
 
     Fails if it did not die: a crash point that is never reached tests nothing.
     """
-    suite.override(part, {f"{part.upper()}_CRASH_AT": crash_point})
+    before = suite.overrides(part)
+    suite.override(part, {**before, f"{part.upper()}_CRASH_AT": crash_point})
     try:
         restart(suite, part)
     finally:
-        suite.override(part, {})  # read at the next start only: it dies once
+        suite.override(part, before)  # read at the next start only: it dies once
     process = psutil.Process(suite.pid(part))
     yield
     wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, f"{part} to die")
