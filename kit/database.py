@@ -35,7 +35,7 @@ _GONE = (
 _CLASH = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError)
 
 
-async def _keep(connection: Connection) -> None:
+async def _keep(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     """Leave a returned connection as it is: nothing here sets session state, and asyncpg's own reset
     costs a round trip for every transaction.
     """
@@ -72,8 +72,14 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction. Raises UNAVAILABLE when the database is away, ABORTED when it gave way."""
+        async with self.statement() as connection, connection.transaction():
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[Connection]:
+        """A connection for one statement, which is a transaction by itself. Errors as above."""
         try:
-            async with self._acquired() as connection, connection.transaction():
+            async with self._acquired() as connection:
                 yield connection
         except _CLASH as error:
             raise Problem("conflict", "VERSION_CONFLICT", "a concurrent change won; try again") from error

@@ -16,16 +16,17 @@ class InventoryTransaction:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._locked: set[str] = set()
 
     async def reservation(self, order_id: UUID) -> tuple[Reservation, datetime]:
         """The order's reservation, locked, and the database's time. Two first messages of an order meet
         at the row that the insert makes.
         """
-        await self._connection.execute(
-            "insert into reservations (order_id) values ($1) on conflict do nothing", order_id
-        )
         row = await self._connection.fetchrow(
-            "select *, clock_timestamp() as now from reservations where order_id = $1 for update", order_id
+            """insert into reservations (order_id) values ($1)
+               on conflict (order_id) do update set order_id = excluded.order_id
+               returning *, clock_timestamp() as now""",
+            order_id,
         )
         assert row is not None  # noqa: S101 - inserted above
         counted = zip(row["skus"], row["quantities"], strict=True)
@@ -44,27 +45,24 @@ class InventoryTransaction:
         rows = await self._connection.fetch(
             "select sku, on_hand, reserved, sold from stock where sku = any($1) order by sku for update", skus
         )
+        self._locked.update(skus)
         return {row["sku"]: Stock(**row) for row in rows}
 
     async def record(self, decision: Decision) -> None:
-        """Write the reservation and move the stock."""
+        """Write the reservation and move the stock, locked in sku order before, in one statement."""
         moves = sorted(decision.moves, key=lambda move: move.sku)
-        if moves:
-            await self.stock([move.sku for move in moves])
-            await self._connection.execute(
-                """update stock set on_hand = stock.on_hand + move.on_hand,
-                          reserved = stock.reserved + move.reserved, sold = stock.sold + move.sold
-                     from unnest($1::text[], $2::int[], $3::int[], $4::int[])
-                          as move (sku, on_hand, reserved, sold)
-                    where stock.sku = move.sku""",
-                [move.sku for move in moves],
-                [move.on_hand for move in moves],
-                [move.reserved for move in moves],
-                [move.sold for move in moves],
-            )
+        unlocked = [move.sku for move in moves if move.sku not in self._locked]
+        if unlocked:
+            await self.stock(unlocked)
         reservation = decision.reservation
         await self._connection.execute(
-            """update reservations set state = $2, skus = $3, quantities = $4, expire_time = $5,
+            """with moved as (
+                 update stock set on_hand = stock.on_hand + move.on_hand,
+                        reserved = stock.reserved + move.reserved, sold = stock.sold + move.sold
+                   from unnest($8::text[], $9::int[], $10::int[], $11::int[])
+                        as move (sku, on_hand, reserved, sold)
+                  where stock.sku = move.sku)
+               update reservations set state = $2, skus = $3, quantities = $4, expire_time = $5,
                       expiry_told = $6, short = $7, update_time = now() where order_id = $1""",
             reservation.order_id,
             reservation.state,
@@ -73,6 +71,10 @@ class InventoryTransaction:
             reservation.expire_time,
             reservation.expiry_told,
             list(reservation.short),
+            [move.sku for move in moves],
+            [move.on_hand for move in moves],
+            [move.reserved for move in moves],
+            [move.sold for move in moves],
         )
 
     async def add_stock(self, key: RequestKey, sku: str, quantity: int) -> Stock:

@@ -1,6 +1,6 @@
 """The orders service's tables: orders, their history, and the requests that placed them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -28,11 +28,7 @@ class OrdersTransaction:
         self._connection = connection
         self.journal = Journal(connection)
         self.changed: set[UUID] = set()
-
-    async def recall(self, key: RequestKey) -> UUID | None:
-        """The order that this request placed before."""
-        known = await requests.recall(self._connection, key)
-        return UUID(known) if known else None
+        self.after_commit: list[Callable[[], None]] = []
 
     async def claim(self, key: RequestKey, order_id: UUID) -> UUID | None:
         """Take the request for this order; a repeat gets the order of the first."""
@@ -150,8 +146,16 @@ class OrdersUnitOfWork:
         async with self._database.transaction() as connection:
             tx = OrdersTransaction(connection)
             yield tx
+        for work in tx.after_commit:
+            work()
         for order_id in tx.changed:
             self._changes.tell(order_id)
+
+    async def recall(self, key: RequestKey) -> UUID | None:
+        """The order that this request placed before."""
+        async with self._database.statement() as connection:
+            known = await requests.recall(connection, key)
+        return UUID(known) if known else None
 
 
 def _order(row: asyncpg.Record) -> Order:

@@ -54,9 +54,6 @@ class Status:
 class Transaction(Protocol):
     """What a use case needs of the store, all in one transaction."""
 
-    async def recall(self, key: RequestKey) -> UUID | None:
-        """The order that this request placed before."""
-
     async def claim(self, key: RequestKey, order_id: UUID) -> UUID | None:
         """Take the request for this order; a repeat gets the order of the first."""
 
@@ -84,6 +81,9 @@ class UnitOfWork(Protocol):
 
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction, committed when the block ends well."""
+
+    async def recall(self, key: RequestKey) -> UUID | None:
+        """The order that this request placed before."""
 
 
 class Mode(Protocol):
@@ -125,8 +125,7 @@ async def place_order(
 ) -> Order:
     """Place an order and answer as its coordination does; a repeat gets the same order's answer."""
     chosen, why = coordination.choose(command.coordination, command.flow)
-    async with uow.begin() as tx:
-        order_id = await tx.recall(command.key)
+    order_id = await uow.recall(command.key)
     if order_id is None:
         order_id = await _create(command, uow, catalogue, modes[chosen], why)
     outcome = await modes[chosen].answer(order_id, command.wait)

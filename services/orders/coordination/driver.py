@@ -70,14 +70,13 @@ class Driver:
         self._changes = changes
         self._lease = lease
 
-    async def begin(self, order_id: UUID, run: Run) -> None:
+    async def begin(self, order: Order, entry: Entry, run: Run) -> None:
         """Drive a new order for a caller who waits."""
         try:
-            order, entry = await self.read(order_id)
             await self.drive(order, entry, run)
         finally:
             run.driving = False
-            self._changes.tell(order_id)
+            self._changes.tell(order.order_id)
 
     async def take_over(self, entry: Entry) -> None:
         """Drive an order whose driver has died, or has postponed it."""
@@ -92,7 +91,7 @@ class Driver:
             if journal.after(entry.step, message.heard).step is entry.step:
                 return  # whoever drives the order knows already
             try:
-                order, entry = await self._write(entry, message, None)
+                order, entry = await self._write(order, entry, message, None)
             except Overtaken:
                 continue
             await self.drive(order, entry, None)
@@ -108,7 +107,7 @@ class Driver:
         try:
             while entry.step is not Step.DONE:
                 message = await self._do(order, entry, run)
-                order, entry = await self._write(entry, message, run)
+                order, entry = await self._write(order, entry, message, run)
         except Overtaken:
             return
         except (NotYet, Problem) as error:
@@ -167,13 +166,17 @@ class Driver:
         kit.crashpoint("orders.after_charge_call")
         return message
 
-    async def _write(self, entry: Entry, message: Message, run: Run | None) -> tuple[Order, Entry]:
+    async def _write(
+        self, order: Order, entry: Entry, message: Message, run: Run | None
+    ) -> tuple[Order, Entry]:
         """Journal the next step by compare-and-set, with what it means for the order, in one transaction."""
         async with self._uow.begin() as tx:
-            order = await tx.order(entry.order_id)
-            if message.heard is Heard.RESERVED and order.cancel_requested:
-                message = Message(Heard.INTERRUPTED, CUSTOMER)
             following = journal.after(entry.step, message.heard)
+            if following.step is not Step.DONE or following.tell is not None:
+                order = await tx.order(entry.order_id)
+            if following.step is Step.CHARGE and order.cancel_requested:
+                message = Message(Heard.INTERRUPTED, CUSTOMER)
+                following = journal.after(entry.step, message.heard)
             to = replace(
                 entry,
                 step=following.step,

@@ -35,7 +35,7 @@ class Journal:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def open(self, order_id: UUID, payment_token: str, lease: float) -> None:
+    async def open(self, order_id: UUID, payment_token: str, lease: float) -> Entry:
         """Begin an order's journal; whoever opens it holds the lease."""
         await self._connection.execute(
             """insert into journal (order_id, step, version, payment_token, lease_until)
@@ -44,6 +44,7 @@ class Journal:
             payment_token,
             lease,
         )
+        return Entry(order_id, Step.RESERVE, 1, payment_token)
 
     async def read(self, order_id: UUID) -> Entry:
         """An order's journal."""

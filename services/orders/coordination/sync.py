@@ -12,6 +12,7 @@ from kit.background import Background
 from services.orders import domain
 from services.orders.changes import ChangeHub
 from services.orders.coordination.driver import Driver, Run, outcome_of
+from services.orders.coordination.store import Entry
 from services.orders.domain import Order, State, Wait
 from services.orders.outcome import Outcome, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
@@ -39,24 +40,24 @@ class SyncCoordination:
         self._background = background
         self._changes = changes
         self._lease = lease
-        self._begun: set[UUID] = set()
+        self._begun: dict[UUID, tuple[Order, Entry]] = {}
 
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
         """Open the journal, in the transaction that creates the order; `answer` drives it in this process."""
         assert isinstance(tx, OrdersTransaction)  # noqa: S101 - the wiring gives both the same store
-        await tx.journal.open(order.order_id, payment_token, self._lease)
-        self._begun.add(order.order_id)
+        entry = await tx.journal.open(order.order_id, payment_token, self._lease)
+        tx.after_commit.append(lambda: self._begun.update({order.order_id: (order, entry)}))
 
     async def cancel(self, order: Order, tx: Transaction) -> None:
         """Nothing to write: `answer` and every driver act on the order's own `cancel_requested`."""
 
     async def answer(self, order_id: UUID, wait: Wait) -> Outcome:
         """Drive the order if it began here, pass on a wish to cancel, else wait for whoever drives it."""
-        run = Run() if order_id in self._begun else None
-        self._begun.discard(order_id)
+        begun = self._begun.pop(order_id, None)
+        run = Run() if begun is not None else None
         with self._changes.watching(order_id) as watch:
-            if run is not None:
-                self._background.spawn(self._driver.begin(order_id, run), f"drive {order_id}")
+            if begun is not None and run is not None:
+                self._background.spawn(self._driver.begin(*begun, run), f"drive {order_id}")
             else:
                 await self._pass_on_cancel(order_id)
             try:

@@ -129,8 +129,8 @@ async def test_a_freed_request_begins_anew(uow: OrdersUnitOfWork) -> None:
         assert await tx.claim(key, first) is None
         assert await tx.claim(key, second) == first
         await tx.free(first)
-        assert await tx.recall(key) is None
         assert await tx.claim(key, second) is None
+    assert await uow.recall(key) == second
 
 
 async def test_a_request_id_with_another_content_is_refused(uow: OrdersUnitOfWork) -> None:
@@ -138,6 +138,5 @@ async def test_a_request_id_with_another_content_is_refused(uow: OrdersUnitOfWor
     async with uow.begin() as tx:
         await tx.claim(RequestKey(str(ADA), PLACE_ORDER, request_id, b"body"), uuid.uuid4())
     with pytest.raises(Problem) as caught:
-        async with uow.begin() as tx:
-            await tx.recall(RequestKey(str(ADA), PLACE_ORDER, request_id, b"other"))
+        await uow.recall(RequestKey(str(ADA), PLACE_ORDER, request_id, b"other"))
     assert caught.value.reason == "REQUEST_ID_MISMATCH"
