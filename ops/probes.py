@@ -6,6 +6,7 @@ A probe returns None when the part is ready, else a short reason. It takes at mo
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -52,8 +53,14 @@ async def _closed_port(site: Site, part: Part) -> str | None:
                 _, writer = await asyncio.open_connection(HOST, site.ports[name])
         except (OSError, TimeoutError):
             return f"port {site.ports[name]} ({name}) does not answer"
-        writer.close()
+        await _close(writer)
     return None
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with contextlib.suppress(OSError):  # the other side may have closed first
+        await writer.wait_closed()
 
 
 async def _postgres(site: Site, part: Part) -> str | None:
@@ -116,14 +123,14 @@ async def _envoy(site: Site, part: Part) -> str | None:
     reader, writer = await asyncio.open_connection(HOST, site.ports["envoy_admin"])
     writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     answer = await reader.read(4096)
-    writer.close()
+    await _close(writer)
     return None if b"LIVE" in answer else "admin /ready: not live"
 
 
 async def _smtp(site: Site, part: Part) -> str | None:
     reader, writer = await asyncio.open_connection(HOST, site.ports["smtp"])
     greeting = await reader.readline()
-    writer.close()
+    await _close(writer)
     return None if greeting.startswith(b"220") else "no SMTP greeting"
 
 

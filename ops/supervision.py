@@ -103,17 +103,17 @@ class Supervisor:
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    def _rpc(self) -> Any:
-        # a proxy each call: it is not safe for several threads, and stops are waited for in threads
+    def _ask(self, method: str, *arguments: object) -> Any:
+        # a connection each call: one may not be shared by threads, and stops are waited for in threads
         password = self._site.passwords["supervisor"]
-        address = self._site.address("supervisor")
-        url = f"http://ordermesh:{password}@{address}/RPC2"
-        return ServerProxy(url, transport=_TimedTransport()).supervisor
+        url = f"http://ordermesh:{password}@{self._site.address('supervisor')}/RPC2"
+        with ServerProxy(url, transport=_TimedTransport()) as proxy:
+            return getattr(proxy.supervisor, method)(*arguments)
 
     def is_running(self) -> bool:
         """Whether this suite's supervisor answers and is not on its way out."""
         try:
-            return bool(self._rpc().getState()["statename"] == "RUNNING")
+            return bool(self._ask("getState")["statename"] == "RUNNING")
         except (OSError, Fault, HTTPException):
             return False
 
@@ -149,16 +149,16 @@ class Supervisor:
             time.sleep(0.02)
 
     def _reload(self) -> None:
-        added, changed, removed = self._rpc().reloadConfig()[0]
+        added, changed, removed = self._ask("reloadConfig")[0]
         for name in (*changed, *removed):
             self.stop(name)
-            self._rpc().removeProcessGroup(name)
+            self._ask("removeProcessGroup", name)
         for name in (*added, *changed):
-            self._rpc().addProcessGroup(name)
+            self._ask("addProcessGroup", name)
 
     def states(self) -> dict[str, ProcessState]:
         """Every part that supervisor knows."""
-        rows = self._rpc().getAllProcessInfo()
+        rows = self._ask("getAllProcessInfo")
         return {
             row["name"]: ProcessState(row["name"], row["statename"], row["pid"], row["now"] - row["start"])
             for row in rows
@@ -174,7 +174,7 @@ class Supervisor:
 
     def _call(self, method: str, name: str, argument: bool, harmless: int) -> None:
         try:
-            getattr(self._rpc(), method)(name, argument)
+            self._ask(method, name, argument)
         except Fault as fault:
             if fault.faultCode == BAD_NAME:
                 raise SuiteError(f"this suite has no part {name!r}; `make status` lists them") from fault
@@ -183,8 +183,8 @@ class Supervisor:
 
     def shutdown(self) -> None:
         """Ask supervisor to stop all and end itself; the caller waits for its process."""
-        self._rpc().shutdown()
+        self._ask("shutdown")
 
     def process_id(self) -> int:
         """The pid of supervisor itself."""
-        return int(self._rpc().getPID())
+        return int(self._ask("getPID"))
