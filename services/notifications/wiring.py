@@ -1,0 +1,35 @@
+"""Builds the notifications service: constructors, top to bottom."""
+
+from pathlib import Path
+
+from kit.background import Background
+from kit.channels import Peer
+from kit.database import Database
+from kit.run import App, Round
+from kit.tokens import TokenVerifier, keys_of
+from services.notifications.contacts import UsersContacts
+from services.notifications.delivery import Delivery
+from services.notifications.mail import SmtpMailer
+from services.notifications.rpc import NotificationsServicer
+from services.notifications.settings import Settings
+from services.notifications.store import NotificationsUnitOfWork
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def build(settings: Settings) -> App:
+    """The whole service, not started yet."""
+    database = Database(settings.database_url.get_secret_value(), MIGRATIONS)
+    users = Peer("users", settings.users_address)
+    background = Background()
+    uow = NotificationsUnitOfWork(database)
+    mailer = SmtpMailer(settings.smtp_address, settings.sender)
+    delivery = Delivery(uow, UsersContacts(users), mailer, background)
+    return App(
+        database=database,
+        tokens=TokenVerifier(keys_of(users)),
+        servicers={"ordermesh.notifications.v1.NotificationsService": NotificationsServicer(uow, delivery)},
+        background=background,
+        peers=[users],
+        rounds=[Round("send", settings.retry_seconds, delivery.sweep)],
+    )
