@@ -110,7 +110,10 @@ class Suite:
         """Prepare, migrate and start a part; does not wait for readiness. Harmless if it runs."""
         part = self.part(name)
         self.require_running()
-        if self.supervisor.states()[name].state in NOT_RUNNING:
+        found = self.supervisor.states()[name].state
+        if found == "BACKOFF":
+            self.supervisor.stop(name)  # its next try may be seconds away, and without today's migrations
+        if found in (*NOT_RUNNING, "BACKOFF"):
             state.write_plans(self.site, [part])
             storage.prepare(self.site, name)
             if part.database:

@@ -16,6 +16,7 @@ from ops.errors import SuiteError
 from ops.site import Site
 from ops.supervision import launcher
 
+pytestmark = pytest.mark.postgres
 FOLDER = Path(topology.FOLDERS["products"])
 
 
