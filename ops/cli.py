@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from ops import state
 from ops.errors import SuiteError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -26,7 +27,8 @@ def up(suite: SuiteName = "main") -> None:
     """Start everything that does not run, and wait until it is healthy."""
     from ops import up as module
 
-    raise typer.Exit(module.up(suite, console))
+    with state.exclusive(suite):
+        raise typer.Exit(module.up(suite, console))
 
 
 @app.command()
@@ -34,7 +36,8 @@ def down(suite: SuiteName = "main") -> None:
     """Stop everything; no process is left."""
     from ops import down as module
 
-    raise typer.Exit(module.down(suite, console))
+    with state.exclusive(suite):
+        raise typer.Exit(module.down(suite, console))
 
 
 @app.command()
@@ -42,7 +45,8 @@ def reset(suite: SuiteName = "main") -> None:
     """Stop everything and remove the suite's state."""
     from ops import down as module
 
-    raise typer.Exit(module.reset(suite, console))
+    with state.exclusive(suite):
+        raise typer.Exit(module.reset(suite, console))
 
 
 @app.command()

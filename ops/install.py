@@ -7,6 +7,7 @@ run reads a few small files and does nothing. Everything is written under var/.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -144,6 +145,14 @@ def is_complete() -> bool:
 def install() -> None:
     """Install what is missing; the two environments at the same time, for each waits on the network."""
     check_disk()
+    (ROOT / "var").mkdir(exist_ok=True)
+    with (ROOT / "var" / "install.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second `make` waits, and then finds everything done
+        if not is_complete():
+            _install()
+
+
+def _install() -> None:
     print("Installing into var/ (packages from their registries, checked by hash) …", flush=True)
     make_bootstrap()
     with ThreadPoolExecutor() as pool:

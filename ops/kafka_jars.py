@@ -56,7 +56,8 @@ def resolve(root: Path, coordinate: str) -> list[Path]:
     """The jars of one Maven coordinate; JarMismatchError if jgo cannot get them."""
     cache = root / "var" / "cache"
     command = [
-        str(root / "var/venv/servers/bin/python"), "-m", "jgo", "--ignore-config", "--resolver", "python", "--color", "plain",
+        str(root / "var/venv/servers/bin/python"), "-m", "jgo",
+        "--ignore-config", "--resolver", "python", "--color", "plain",
         "--repo-cache", str(cache / "maven"), "--cache-dir", str(cache / "jgo"), "--timeout", "60",
         # `info classpath` would leave out the jars that are modules
         "info", "jars", coordinate,

@@ -6,11 +6,13 @@ the chosen ports until `make reset`.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,17 @@ def directory_of(suite: str) -> Path:
     if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}", suite):
         raise SuiteError(f"SUITE={suite}: a name has up to 31 lower-case letters, digits and dashes")
     return ROOT / "var" / "suites" / suite
+
+
+@contextmanager
+def exclusive(suite: str) -> Iterator[None]:
+    """Held by what starts or stops a whole suite; a second one waits for the first."""
+    directory = directory_of(suite)
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    # beside the folder, which `make reset` removes
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def port_overrides(environ: Mapping[str, str]) -> dict[str, int]:

@@ -33,18 +33,12 @@ CRASHING_SECONDS = 8.0
 NOT_RUNNING = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
 
-def present(site: Site, part: Part) -> bool:
-    """Whether the part's code is there."""
-    folder = topology.FOLDERS.get(part.name)
-    return folder is None or (site.root / folder / "__main__.py").is_file()
-
-
 class Suite:
     """One suite by its name."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
-        self.parts: dict[str, Part] = {p.name: p for p in topology.all_parts(site) if present(site, p)}
+        self.parts: dict[str, Part] = {part.name: part for part in topology.all_parts(site)}
         self.supervisor = Supervisor(site)
 
     @classmethod

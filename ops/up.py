@@ -147,8 +147,7 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     console.print(f"  PostgreSQL         {addresses['postgres']}   passwords: {suite.directory}/suite.json")
     console.print(f"  Envoy admin        {addresses['envoy_admin']}")
     for service in topology.SERVICES:
-        if service in suite.parts:
-            console.print(f"  {service:<18} {suite.address(service)}")
+        console.print(f"  {service:<18} {suite.address(service)}")
     console.print(f"  mail               {suite.directory}/mail/inbox\n")
     used = processes.memory(processes.family(suite.supervisor.process_id()))
     total, installed = psutil.virtual_memory().total, state.read_json(REPORT)
