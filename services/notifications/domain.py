@@ -12,7 +12,7 @@ from uuid import UUID
 LEASE = timedelta(seconds=10)
 """How long a message belongs to whoever tries to send it."""
 LONGEST_PAUSE = timedelta(seconds=60)
-MAX_MINOR = 10**14
+MAX_MINOR = 10**15
 
 
 class State(StrEnum):

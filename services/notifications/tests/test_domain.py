@@ -74,7 +74,7 @@ def test_the_same_order_with_another_content_is_refused(state: State, other: Ter
 
 
 @pytest.mark.parametrize(
-    ("minor", "currency"), [(0, "EUR"), (-5, "EUR"), (10**15, "EUR"), (5, ""), (5, "E\0R")]
+    ("minor", "currency"), [(0, "EUR"), (-5, "EUR"), (10**16, "EUR"), (5, ""), (5, "E\0R")]
 )
 def test_a_total_that_no_order_has_is_refused(minor: int, currency: str) -> None:
     refusal = domain.send(notification_in(State.NONE), Terms(ADA, minor, currency), NOON).refusal

@@ -43,9 +43,11 @@ class FakeMailer:
 
     away: bool = False
     gate: asyncio.Event | None = None
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
     taken: list[tuple[uuid.UUID, str]] = field(default_factory=list)
 
     async def send(self, notification: Notification, contact: Contact) -> None:
+        self.reached.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.away:
@@ -155,7 +157,7 @@ async def test_a_slow_mail_server_does_not_hold_the_caller_up(office: Office) ->
 async def test_a_try_goes_on_when_its_caller_has_gone(office: Office) -> None:
     office.mailer.gate = asyncio.Event()
     sending = asyncio.create_task(office.send(uuid.uuid4()))
-    await asyncio.sleep(0.3)
+    await office.mailer.reached.wait()
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending

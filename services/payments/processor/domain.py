@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-MAX_MINOR = 10**14
+MAX_MINOR = 10**15
 SLOW_SECONDS = 2.0
 
 DECLINES: Mapping[str, str] = {

@@ -175,7 +175,10 @@ async def test_a_cancel_after_the_charge_is_too_late(shop: Shop) -> None:
     assert await shop.ledger(order_id) == [("CHARGE", 1250)]
 
 
-async def test_a_cancel_that_races_a_slow_charge_is_promised_and_paid_back(shop: Shop) -> None:
+async def test_a_cancel_that_races_a_slow_charge_is_promised_and_paid_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.payments.usecases.CANCEL_SECONDS", 0.1)
     order_id = uuid.uuid4()
     charging = asyncio.create_task(refused(shop.charge(order_id, "tok_slow")))
     await asyncio.sleep(0.5)
@@ -187,10 +190,13 @@ async def test_a_cancel_that_races_a_slow_charge_is_promised_and_paid_back(shop:
     assert await shop.ledger(order_id) == [("CHARGE", 1250), ("REFUND", 1250)]
 
 
-async def test_a_cancel_near_the_end_of_a_slow_charge_is_told_the_end(shop: Shop) -> None:
+async def test_a_cancel_that_waits_for_the_charge_under_way_is_told_the_end(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.payments.usecases.CANCEL_SECONDS", 4.5)
     order_id = uuid.uuid4()
     charging = asyncio.create_task(refused(shop.charge(order_id, "tok_slow")))
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(0.5)
     assert (await shop.cancel(order_id)).state == REFUNDED
     assert (await charging).reason == "PAYMENT_CANCELLED"
 
