@@ -151,8 +151,9 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     console.print(f"  mail               {suite.directory}/mail/inbox\n")
     used = processes.memory(processes.family(suite.supervisor.process_id()))
     total, installed = psutil.virtual_memory().total, state.read_json(REPORT)
+    fetched = f"installed in {installed.get('seconds')} s, {installed.get('megabytes')} MB fetched"
     console.print(
-        f"Started in {seconds:.1f} s; memory {used / 1e9:.2f} of {total / 1e9:.0f} GB; "
-        f"installed in {installed.get('seconds', 0)} s, {installed.get('megabytes', 0)} MB fetched."
+        f"Healthy in {seconds:.1f} s; memory {used / 1e9:.2f} of {total / 1e9:.0f} GB; "
+        + (fetched if installed.get("seconds") else "nothing to install, 0 MB fetched")
     )
     console.print(f"Next: make demo MODE=sync{option}   make status{option}   make down{option}   make help")
