@@ -117,7 +117,7 @@ async def test_another_currency_is_refused(stub: Any) -> None:
     told = await refused(
         stub.UpdatePrice(new_price(price=Money(currency_code="USD", units=1)), metadata=OLGA)
     )
-    assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "CURRENCY_MISMATCH")
+    assert (told.code, told.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "MONEY_INVALID")
 
 
 @pytest.mark.parametrize(
