@@ -56,6 +56,14 @@ class Guard:
     def __init__(self, service: str, tokens: TokenVerifier) -> None:
         self._service = service
         self._tokens = tokens
+        self._streams: set[asyncio.Timeout] = set()
+        self._draining = False
+
+    def drain(self) -> None:
+        """End the open streams, so that a stop waits for requests only; their callers resume elsewhere."""
+        self._draining = True
+        for limit in self._streams:
+            limit.reschedule(asyncio.get_running_loop().time())
 
     def handler(self, method: descriptor.MethodDescriptor, behaviour: Callable[..., Any]) -> Any:
         """A gRPC handler for one method of a servicer."""
@@ -96,9 +104,13 @@ class Guard:
         async def serve(request: Message, context: Any) -> AsyncIterator[Any]:
             try:
                 seconds = await self._admit(method, request, context, MAX_STREAM_SECONDS, MAX_STREAM_SECONDS)
-                async with asyncio.timeout(seconds):
-                    async for answer in behaviour(request, context):
-                        yield answer
+                async with asyncio.timeout(seconds) as limit:
+                    self._streams.add(limit)
+                    try:
+                        async for answer in behaviour(request, context):
+                            yield answer
+                    finally:
+                        self._streams.discard(limit)
                 return
             except Exception as error:
                 status = self._status(method, error)
@@ -147,7 +159,9 @@ class Guard:
 
     def _status(self, method: Method, error: Exception) -> status_pb2.Status:
         """Say the error, and log it when it is ours or a dependency's fault."""
-        if isinstance(error, TimeoutError):
+        if isinstance(error, TimeoutError) and self._draining:
+            error = Problem("unavailable", "DRAINING", "this instance is stopping; call again and resume")
+        elif isinstance(error, TimeoutError):
             error = Problem(
                 "too_late", "DEADLINE_EXCEEDED", "the deadline passed before the answer was ready"
             )

@@ -28,6 +28,7 @@ class Server:
 
     def __init__(self, address: str, guard: Guard, servicers: Mapping[str, object]) -> None:
         self._address = address
+        self._guard = guard
         self._names = ["", *servicers]
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(options=_OPTIONS)
@@ -54,4 +55,5 @@ class Server:
 
     async def stop(self, grace: float) -> None:
         """Take no more requests, let the running ones finish for `grace` seconds, cancel the rest."""
+        self._guard.drain()
         await self._server.stop(grace)

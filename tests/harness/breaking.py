@@ -43,6 +43,19 @@ def dies_at(suite: Suite, part: str, crash_point: str) -> Iterator[None]:
     suite.wait_ready(part, RECOVERY_SECONDS)
 
 
+@contextmanager
+def paused(suite: Suite, part: str, seconds: float) -> Iterator[None]:
+    """A part stands still (SIGSTOP) for so many seconds, and goes on (SIGCONT) where it was."""
+    process = psutil.Process(suite.pid(part))
+    process.suspend()
+    try:
+        time.sleep(seconds)  # what is tested is the length of the pause itself
+        yield
+    finally:
+        process.resume()
+    suite.wait_ready(part, RECOVERY_SECONDS)
+
+
 def restart(suite: Suite, part: str) -> None:
     """Stop, start, and wait until healthy."""
     suite.stop(part)

@@ -1,7 +1,8 @@
 """A customer who calls the suite through the edge, as a client program would."""
 
+import time
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import grpc
 
@@ -21,6 +22,7 @@ class Answer:
     reason: str = ""
     details: dict[str, str] = field(default_factory=dict)
     order: orders_pb2.Order | None = None
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def order_id(self) -> str:
@@ -35,6 +37,7 @@ class Customer:
         self.username = username
         self.user_id = user_id
         self.metadata: Metadata = bearer(token)
+        self.seen: list[int] = []
         self.orders = orders_service_pb2_grpc.OrdersServiceStub(channel)
 
     @classmethod
@@ -75,11 +78,12 @@ class Customer:
             coordination=coordination,
             wait=wait,
         )
+        began = time.perf_counter()
         try:
             answer = self.orders.PlaceOrder(request, metadata=self.metadata, timeout=seconds)
         except grpc.RpcError as error:
-            return _refused(error)
-        return Answer("OK", order=answer.order)
+            return replace(_refused(error), seconds=time.perf_counter() - began)
+        return Answer("OK", order=answer.order, seconds=time.perf_counter() - began)
 
     def cancel(self, order_id: str, request_id: str = "") -> Answer:
         """Ask to cancel an order."""
@@ -110,6 +114,16 @@ class Customer:
         request = orders_service_pb2.WatchOrderRequest(order_id=order_id, after_version=after_version)
         watched = self.orders.WatchOrder(request, metadata=self.metadata, timeout=30)
         return [answer.status for answer in watched]
+
+    def watch(self, order_id: str) -> str:
+        """Watch an order, noting the versions in `seen`; the reason why the stream broke off, or ""."""
+        request = orders_service_pb2.WatchOrderRequest(order_id=order_id)
+        try:
+            for answer in self.orders.WatchOrder(request, metadata=self.metadata, timeout=30):
+                self.seen.append(answer.status.version)
+        except grpc.RpcError as error:
+            return refusal(error).reason
+        return ""
 
 
 def _refused(error: grpc.RpcError) -> Answer:

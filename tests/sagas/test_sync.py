@@ -11,7 +11,7 @@ from ops.suite import Suite
 from ordermesh.inventory.v1 import inventory_service_pb2, inventory_service_pb2_grpc
 from ordermesh.orders.v1 import orders_pb2
 from ordermesh.products.v1 import products_service_pb2, products_service_pb2_grpc
-from tests.harness.breaking import stopped, wait_for, wait_until_nothing_is_open
+from tests.harness.breaking import paused, restart, stopped, wait_for, wait_until_nothing_is_open
 from tests.harness.customer import Answer, Customer
 
 pytestmark = [pytest.mark.suite, pytest.mark.timeout(120)]
@@ -211,3 +211,30 @@ def test_forty_orders_for_the_last_pieces_sell_no_piece_twice(
     assert wait_until_nothing_is_open(suite).violations == []
     again = inventory_service_pb2.RestockRequest(request_id=str(uuid.uuid4()), sku="LAMP-RARE", quantity=left)
     assert stub.Restock(again, metadata=olga, timeout=5).stock.on_hand == left
+
+
+def test_a_watcher_of_a_service_that_stops_is_told_to_resume(suite: Suite, customer: Customer) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        placing = pool.submit(customer.place, card="slow")
+        wait_for(lambda: bool(customer.all_orders()), "the order to be begun")
+        (order,) = customer.all_orders()
+        watching = pool.submit(customer.watch, order.order_id)
+        wait_for(lambda: bool(customer.seen), "the watcher to see the first version")
+        restart(suite, "orders")
+        assert watching.result() == "DRAINING"
+        placing.result()
+    assert [status.version for status in customer.history(order.order_id, after_version=1)] == [2]
+
+
+def test_an_orders_service_that_was_paused_does_not_disturb_what_it_finds(
+    suite: Suite, customer: Customer
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        placing = pool.submit(customer.place, card="slow")
+        wait_for(lambda: bool(customer.all_orders()), "the order to be begun")
+        with paused(suite, "orders", seconds=4.0):  # longer than its lease
+            pass
+        placing.result()
+    assert wait_until_nothing_is_open(suite).violations == []
+    (order,) = customer.all_orders()
+    assert order.state == CONFIRMED

@@ -145,7 +145,8 @@ class Driver:
                 raise
             return Message(Heard.INTERRUPTED, "CALLER_GAVE_UP")
         kit.crashpoint("orders.after_reserve_call")
-        return Message(Heard.INTERRUPTED, "CALLER_GAVE_UP") if run.gone else message
+        in_time = call.remaining(cap=1.0) > 0 or message.heard is not Heard.RESERVE_OPEN
+        return message if in_time and not run.gone else Message(Heard.INTERRUPTED, "CALLER_GAVE_UP")
 
     async def _charge(self, order: Order, entry: Entry, run: Run | None) -> Message:
         """From here on the caller's deadline does not count: the charge runs to its outcome."""
