@@ -97,7 +97,7 @@ def error_bytes(call: Callable[[], object]) -> tuple[str, str | None, bytes]:
     """Code, message and details of an error, as they came over the wire."""
     with pytest.raises(grpc.RpcError) as caught:
         call()
-    (details,) = [value for name, value in caught.value.trailing_metadata() if name == STATUS_DETAILS]
+    (details,) = [item.value for item in caught.value.trailing_metadata() if item.key == STATUS_DETAILS]
     assert isinstance(details, bytes)
     return caught.value.code().name, caught.value.details(), details
 

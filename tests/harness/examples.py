@@ -1,0 +1,77 @@
+"""One valid request of every kind, for tests that break one thing in it."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+from google.type.money_pb2 import Money
+
+from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2
+from ordermesh.notifications.v1 import notifications_service_pb2
+from ordermesh.orders.v1 import orders_service_pb2
+from ordermesh.payments.v1 import payments_service_pb2
+from ordermesh.processor.v1 import processor_service_pb2
+from ordermesh.products.v1 import products_service_pb2
+from ordermesh.users.v1 import users_service_pb2
+
+ID = "6f8f57d0-5d1c-4e0b-9d57-0c3f2b8b1a11"
+OTHER_ID = "b5f6a0b2-3f57-4d1c-8a4e-7a4f2f9d6c22"
+PRICE = Money(currency_code="EUR", units=12, nanos=500_000_000)
+SKU = "MUG-BLUE"
+
+_REQUESTS: list[Message] = [
+    inventory_service_pb2.ReserveStockRequest(
+        request_id=ID, order_id=OTHER_ID, lines=[inventory_pb2.StockLine(sku=SKU, quantity=1)]
+    ),
+    inventory_service_pb2.ReleaseStockRequest(request_id=ID, order_id=OTHER_ID),
+    inventory_service_pb2.CommitStockRequest(request_id=ID, order_id=OTHER_ID),
+    inventory_service_pb2.GetStockRequest(sku=SKU),
+    inventory_service_pb2.RestockRequest(request_id=ID, sku=SKU, quantity=1),
+    notifications_service_pb2.SendConfirmationRequest(
+        request_id=ID, order_id=OTHER_ID, customer_id=OTHER_ID, total=PRICE
+    ),
+    notifications_service_pb2.ListNotificationsRequest(order_id=ID, page_size=1),
+    orders_service_pb2.PlaceOrderRequest(
+        request_id=ID,
+        lines=[orders_service_pb2.PlaceOrderLine(sku=SKU, quantity=1)],
+        payment_token="tok_approved",
+    ),
+    orders_service_pb2.GetOrderRequest(order_id=ID),
+    orders_service_pb2.ListOrdersRequest(page_size=1),
+    orders_service_pb2.CancelOrderRequest(request_id=ID, order_id=OTHER_ID),
+    orders_service_pb2.WatchOrderRequest(order_id=ID),
+    payments_service_pb2.ProcessPaymentRequest(
+        request_id=ID, order_id=OTHER_ID, customer_id=OTHER_ID, amount=PRICE, payment_token="tok_approved"
+    ),
+    payments_service_pb2.CancelPaymentRequest(request_id=ID, order_id=OTHER_ID, reason="TIMED_OUT"),
+    payments_service_pb2.GetPaymentRequest(order_id=ID),
+    processor_service_pb2.CreateChargeRequest(key="key", amount=PRICE, payment_token="tok_approved"),
+    processor_service_pb2.VoidChargeRequest(key="key"),
+    processor_service_pb2.RefundChargeRequest(key="key"),
+    processor_service_pb2.GetChargeRequest(key="key"),
+    products_service_pb2.GetProductRequest(sku=SKU),
+    products_service_pb2.BatchGetProductsRequest(skus=[SKU]),
+    products_service_pb2.ListProductsRequest(page_size=1),
+    products_service_pb2.UpdatePriceRequest(request_id=ID, sku=SKU, price=PRICE),
+    users_service_pb2.CreateUserRequest(
+        request_id=ID,
+        username="example",
+        email="example@example.com",
+        display_name="An Example",
+        password="a-password-of-a-test",
+    ),
+    users_service_pb2.SignInRequest(username="example", password="a-password-of-a-test"),
+    users_service_pb2.GetUserRequest(user_id=ID),
+    users_service_pb2.GetPublicKeysRequest(),
+    users_service_pb2.GetContactRequest(user_id=ID),
+]
+EXAMPLES = {request.DESCRIPTOR.full_name: request for request in _REQUESTS}
+
+
+def example(kind: type[Message], **changed: object) -> Message:
+    """A valid request of this kind, with some fields replaced; None takes a field away."""
+    request = kind()
+    request.CopyFrom(EXAMPLES[kind.DESCRIPTOR.full_name])
+    for name in changed:
+        request.ClearField(name)
+    request.MergeFrom(kind(**{name: value for name, value in changed.items() if value is not None}))
+    return request
