@@ -8,8 +8,17 @@ import os
 import sys
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
@@ -30,11 +39,23 @@ Seconds = Annotated[timedelta, BeforeValidator(_seconds)]
 """A time span, in the environment a number of seconds."""
 
 
+def _postgresql(url: SecretStr) -> SecretStr:
+    """Refused here, and not by the driver, whose message would show the password."""
+    parts = urlsplit(url.get_secret_value())
+    if parts.scheme not in ("postgresql", "postgres") or not parts.hostname or not parts.path.strip("/"):
+        raise ValueError("should be a PostgreSQL URL with a host and a database")
+    return url
+
+
+DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
+"""Where a database is, with the credentials to it."""
+
+
 class ServiceSettings(BaseSettings):
     """What every service is told."""
 
     listen: Address = Field(examples=["127.0.0.1:15050"], description="host:port to serve gRPC on")
-    database_url: SecretStr = Field(
+    database_url: DatabaseUrl = Field(
         examples=["postgresql://service:secret@127.0.0.1:15432/service"], description="a PostgreSQL URL"
     )
     profile: Literal["dev", "prod"] = Field("prod", description="dev allows crash points and simulated parts")
