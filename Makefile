@@ -13,8 +13,8 @@ INSTALL = $(PYTHON) -m ops.install
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart doctor demo token audit lock \
-  test test-unit check conformance sizes format generate publish-protos
+.PHONY: help install up down reset status logs start stop restart doctor demo token audit grpcurl lock \
+  test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
 ##@ Run the suite
@@ -65,10 +65,16 @@ token: install ## Print a token to call with: USER=ada, bob or olga
 audit: install ## Prove from every service's records that money and stock add up
 	@$(OPS) audit
 
+grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcurl
+	@$(PYTHON) -m ops.grpcurl
+
 ##@ Change it
 
 test: install ## Everything: checks, unit tests, then a suite of its own and all that needs one
 	@$(RUN) -m ops.run_tests
+
+test-long: install ## Longer runs: random kills under load, rare failures
+	@$(RUN) -m ops.run_tests long
 
 test-unit: install ## The tests that need no server, in seconds: K=words of a name
 	@$(RUN) -m pytest -m "not postgres and not suite" $(if $(K),-k "$(K)")
@@ -98,6 +104,7 @@ publish-protos: install ## Make today's protos the contract that later ones may 
 lock: install ## Resolve the lock files and the list of Kafka's jars anew
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group bootstrap -o requirements-bootstrap.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group servers -o requirements-servers.lock
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group go -o requirements-go.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --group dev -o requirements.lock
 	@$(PYTHON) -m ops.kafka_jars
 

@@ -2,7 +2,8 @@
 
 The suite has its own ports and state, so it runs beside others. It begins empty and is removed in the
 end, whatever happens; after a failure its logs stay in var/test-logs. All stages run, unless the suite
-does not come up; the exit code is the first failure's.
+does not come up; the exit code is the first failure's. `make test-long` runs only the longer fault and
+load runs, in the same way.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from types import FrameType
 from ops import state, storage
 
 SUITE = os.environ.get("TEST_SUITE", "test")
+LONG = "long" in sys.argv[1:]
 LOGS = state.ROOT / "var" / "test-logs"
 CONFORMANCE = "tests/conformance"
 OVERRIDES = {"orders": {"ORDERS_LEASE_SECONDS": "3", "ORDERS_SWEEP_SECONDS": "0.5"}}
@@ -47,7 +49,7 @@ def static_stages() -> list[int]:
     """What needs no server; the exit codes."""
     return [
         stage("checks", "-m", "ops.run_checks"),
-        stage("unit tests", "-m", "pytest", "-m", "not postgres and not suite"),
+        stage("unit tests", "-m", "pytest", "-m", "not postgres and not suite and not long"),
     ]
 
 
@@ -60,7 +62,9 @@ def suite_stages() -> list[int]:
     if code := stage(f"suite {SUITE}: up", "-m", "ops.cli", "up"):
         return [code]
     environ = environment(ORDERMESH_TEST_POSTGRES=site.admin_database_url)
-    marked = ("-m", "pytest", "-m", "postgres or suite")
+    if LONG:
+        return [stage("long runs", "-m", "pytest", "-s", "-m", "long", environ=environ)]
+    marked = ("-m", "pytest", "-m", "(postgres or suite) and not long")
     return [
         stage("tests with servers", *marked, "--ignore", CONFORMANCE, environ=environ),
         stage(f"audit of suite {SUITE}", "-m", "ops.cli", "audit"),
@@ -93,7 +97,7 @@ def main() -> int:
     shutil.rmtree(LOGS, ignore_errors=True)
     began, codes = time.monotonic(), [130]
     try:
-        codes = static_stages()
+        codes = [] if LONG else static_stages()
         codes += suite_stages()
     except KeyboardInterrupt:
         codes.append(130)
