@@ -66,6 +66,7 @@ def suite_stages() -> list[int]:
         return [stage("long runs", "-m", "pytest", "-s", "-m", "long", environ=environ)]
     marked = ("-m", "pytest", "-m", "(postgres or suite) and not long")
     return [
+        stage("grpcurl", "-m", "ops.grpcurl"),
         stage("tests with servers", *marked, "--ignore", CONFORMANCE, environ=environ),
         stage(f"audit of suite {SUITE}", "-m", "ops.cli", "audit"),
         # last, for it leaves payments and reservations that no order explains
