@@ -29,7 +29,7 @@ class Refusal:
 
     def __str__(self) -> str:
         """One line for a person."""
-        said = " ".join(f"{key}={value}" for key, value in self.details.items())
+        said = " ".join(f"{key}={value}" for key, value in sorted(self.details.items()))
         return f"{self.code} {self.reason}: {self.message}" + (f" ({said})" if said else "")
 
 

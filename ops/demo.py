@@ -22,6 +22,8 @@ from ordermesh.payments.v1 import payments_pb2, payments_service_pb2, payments_s
 
 Mode = Literal["sync", "choreography", "orchestration"]
 WATCH_SECONDS = 60.0
+OUTAGE_SECONDS = 3.0
+"""How long an order is watched that was answered UNAVAILABLE: it ends when what is away is back."""
 USER = "ada"
 FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
 
@@ -62,7 +64,7 @@ def demo(
         placed = _place(channel, who, wish)
         if placed.refusal is not None:
             say(f"  the call answered {placed.refusal}")
-        order = _follow(channel, who, placed.order_id)
+        order = _follow(channel, who, placed)
         payment = _payment(inside, who, placed.order_id)
     _tell_end(order, payment, placed)
     if as_json:
@@ -94,13 +96,16 @@ def _place(channel: grpc.Channel, who: Metadata, wish: Wish) -> Placed:
         return Placed(said.details["order_id"], said, _ms_since(began))
 
 
-def _follow(channel: grpc.Channel, who: Metadata, order_id: str) -> orders_pb2.Order:
+def _follow(channel: grpc.Channel, who: Metadata, placed: Placed) -> orders_pb2.Order:
     """Print the order's history until it ends, then read the order."""
     stub = orders_service_pb2_grpc.OrdersServiceStub(channel)
     began: datetime | None = None
-    watch = orders_service_pb2.WatchOrderRequest(order_id=order_id)
+    watch = orders_service_pb2.WatchOrderRequest(order_id=placed.order_id)
+    outage = placed.refusal is not None and placed.refusal.code == "UNAVAILABLE"
     try:
-        for answer in stub.WatchOrder(watch, metadata=who, timeout=WATCH_SECONDS):
+        for answer in stub.WatchOrder(
+            watch, metadata=who, timeout=OUTAGE_SECONDS if outage else WATCH_SECONDS
+        ):
             status = answer.status
             at = status.change_time.ToDatetime()
             began = began or at
@@ -108,8 +113,9 @@ def _follow(channel: grpc.Channel, who: Metadata, order_id: str) -> orders_pb2.O
             wish = "  the customer asks to cancel" if status.cancel_requested else ""
             say(f"  {(at - began).total_seconds() * 1000:7.1f} ms  {name}  {status.reason}{wish}".rstrip())
     except grpc.RpcError as error:
-        say(f"  watching ended: {client.refusal(error)}")
-    get = orders_service_pb2.GetOrderRequest(order_id=order_id)
+        ended = f"watching ended: {client.refusal(error)}"
+        say("  not ended yet; `make audit` lists it" if outage else f"  {ended}")
+    get = orders_service_pb2.GetOrderRequest(order_id=placed.order_id)
     return stub.GetOrder(get, metadata=who, timeout=client.CALL_SECONDS).order
 
 
@@ -119,8 +125,8 @@ def _payment(inside: grpc.Channel, who: Metadata, order_id: str) -> str:
     request = payments_service_pb2.GetPaymentRequest(order_id=order_id)
     try:
         payment = stub.GetPayment(request, metadata=who, timeout=client.CALL_SECONDS).payment
-    except grpc.RpcError:
-        return "none"
+    except grpc.RpcError as error:
+        return "none" if error.code() is grpc.StatusCode.PERMISSION_DENIED else "not known"
     name = payments_pb2.PaymentState.Name(payment.state).removeprefix("PAYMENT_STATE_")
     return f"{name} {payment.reason}".strip()
 

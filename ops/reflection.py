@@ -15,6 +15,7 @@ from pathlib import Path
 
 import grpc
 from google.protobuf.descriptor import FileDescriptor
+from google.rpc import error_details_pb2  # noqa: F401 - described too: clients show an error's details by it
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
