@@ -8,6 +8,7 @@ load runs, in the same way.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from ops import state, storage
 
 SUITE = os.environ.get("TEST_SUITE", "test")
 LONG = "long" in sys.argv[1:]
+LOCK = state.ROOT / "var" / f"run-tests-{SUITE}.lock"
 LOGS = state.ROOT / "var" / "test-logs"
 CONFORMANCE = "tests/conformance"
 OVERRIDES = {"orders": {"ORDERS_LEASE_SECONDS": "3", "ORDERS_SWEEP_SECONDS": "0.5"}}
@@ -93,6 +95,18 @@ def interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
+    """Run all stages, unless another run has the suite."""
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another run has the suite {SUITE}: wait for it, or say TEST_SUITE=another.")
+            return 1
+        return run()
+
+
+def run() -> int:
     """Run all stages."""
     signal.signal(signal.SIGTERM, interrupt)
     shutil.rmtree(LOGS, ignore_errors=True)

@@ -15,6 +15,7 @@ from grpc_tools import protoc
 
 PROTOS = Path(__file__).resolve().parent
 OUT = PROTOS / "gen" / "python"
+PLUGINS = Path(sys.executable).parent  # beside the interpreter, which may not be on PATH
 GRPC_INCLUDES = Path(protoc.__file__).parent / "_proto"
 
 
@@ -28,6 +29,8 @@ def generate(out: Path) -> None:
             f"-I{PROTOS}",
             f"-I{PROTOS / 'third_party'}",
             f"-I{GRPC_INCLUDES}",
+            f"--plugin=protoc-gen-mypy={PLUGINS / 'protoc-gen-mypy'}",
+            f"--plugin=protoc-gen-mypy_grpc={PLUGINS / 'protoc-gen-mypy_grpc'}",
             f"--python_out={out}",
             f"--mypy_out=quiet:{out}",
             f"--grpc_python_out={out}",

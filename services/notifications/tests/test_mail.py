@@ -53,7 +53,7 @@ async def test_it_is_handed_over_to_a_host_and_port() -> None:
     taken: list[bytes] = []
 
     class Keep:
-        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
             taken.append(envelope.content)
             return "250 taken"
 

@@ -35,7 +35,7 @@ SENT = notifications_pb2.NOTIFICATION_STATE_SENT
 class Contacts(users_service_pb2_grpc.ContactsServiceServicer):
     """The part of the users service that is asked."""
 
-    async def GetContact(self, request: Any, context: Any) -> Any:  # noqa: N802 - named as in the proto
+    async def GetContact(self, request: Any, context: Any) -> Any:
         name = NAMES[request.user_id]
         return users_service_pb2.GetContactResponse(email=f"{name.lower()}@example.com", display_name=name)
 
@@ -51,7 +51,7 @@ class Mailbox:
         loop = asyncio.get_running_loop()
         self.server = await loop.create_unix_server(lambda: SMTP(self, hostname="mail.test"), path)
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.mails.append(envelope)
         return "250 taken"
 
