@@ -9,7 +9,7 @@ import random
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -19,9 +19,9 @@ import grpc
 class Fault:
     """What is done to each call; may be changed while the proxy runs."""
 
+    chance: random.Random
     delay_seconds: float = 0.0
     refuse_share: float = 0.0  # answered UNAVAILABLE without forwarding
-    chance: random.Random = field(default_factory=lambda: random.Random(20261123))  # noqa: S311 - a test
     forwarded: int = 0
     refused: int = 0
     given_up: int = 0
@@ -63,9 +63,11 @@ class _Forwarder(grpc.GenericRpcHandler):
 
 
 @contextmanager
-def fault_proxy(target: str) -> Iterator[tuple[str, Fault]]:
-    """Run a proxy to `target` for the length of a block; yields its address and what it does."""
-    fault = Fault()
+def fault_proxy(name: str, target: str) -> Iterator[tuple[str, Fault]]:
+    """Run a proxy to `target` for the length of a block; yields its address and what it does. Its chance is
+    the same in every run, and another one for each name: hops must fail independently.
+    """
+    fault = Fault(random.Random(name))  # noqa: S311 - a test
     ready: list[str] = []
     started, stopping = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()

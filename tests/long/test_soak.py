@@ -81,7 +81,7 @@ def test_availability_of_three_hops_at_half_a_percent(suite: Suite, customer: Cu
     orders, hops = 2000, ("products", "inventory", "payments")
     before = suite.overrides("orders")
     with ExitStack() as stack:
-        proxies = {hop: stack.enter_context(fault_proxy(suite.address(hop))) for hop in hops}
+        proxies = {hop: stack.enter_context(fault_proxy(hop, suite.address(hop))) for hop in hops}
         for _, fault in proxies.values():
             fault.refuse_share = 0.005
         addresses = {f"ORDERS_{hop.upper()}_ADDRESS": address for hop, (address, _) in proxies.items()}

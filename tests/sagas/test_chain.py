@@ -24,7 +24,7 @@ def faults(suite: Suite) -> Iterator[dict[str, Fault]]:
     """Orders calls its peers through proxies, for the length of this module."""
     before = suite.overrides("orders")
     with ExitStack() as stack:
-        proxies = {hop: stack.enter_context(fault_proxy(suite.address(hop))) for hop in HOPS}
+        proxies = {hop: stack.enter_context(fault_proxy(hop, suite.address(hop))) for hop in HOPS}
         addresses = {f"ORDERS_{hop.upper()}_ADDRESS": address for hop, (address, _) in proxies.items()}
         suite.override("orders", {**before, **addresses})
         try:
