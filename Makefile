@@ -13,7 +13,7 @@ INSTALL = $(PYTHON) -m ops.install
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart doctor demo token audit grpcurl lock \
+.PHONY: help install up down reset status logs start stop restart doctor demo token audit bench grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
@@ -64,6 +64,9 @@ token: install ## Print a token to call with: USER=ada, bob or olga
 
 audit: install ## Prove from every service's records that money and stock add up
 	@$(OPS) audit
+
+bench: install ## What one order costs in CPU and time: MODE=sync N=300 C=8
+	@$(OPS) bench
 
 grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcurl
 	@$(PYTHON) -m ops.grpcurl
