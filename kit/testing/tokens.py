@@ -25,7 +25,7 @@ class Issuer:
         return TokenVerifier(self.jwks)
 
     def token(
-        self, user_id: uuid.UUID, role: str = "customer", seconds: int = 60, now: float | None = None
+        self, user_id: uuid.UUID, role: str = "customer", seconds: int = 3600, now: float | None = None
     ) -> str:
         """A token that is valid for so many seconds; a negative number makes an expired one."""
         issued = int(time.time() if now is None else now)
