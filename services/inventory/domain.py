@@ -31,6 +31,15 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Short:
+    """A product of which there was not enough: how many were wanted, how many were left."""
+
+    sku: str
+    wanted: int
+    left: int
+
+
+@dataclass(frozen=True)
 class Stock:
     """What there is of one product."""
 
@@ -49,7 +58,7 @@ class Reservation:
     lines: tuple[Line, ...] = ()
     expire_time: datetime | None = None
     expiry_told: bool = False
-    short: tuple[str, ...] = ()
+    short: tuple[Short, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class StockReservationFailed:
     """Nothing is held: there is not enough of these."""
 
     order_id: UUID
-    short: tuple[str, ...]
+    short: tuple[Short, ...]
 
 
 @dataclass(frozen=True)
@@ -106,9 +115,14 @@ class OutOfStock(Exception):
 
     kind, reason = "refused", "OUT_OF_STOCK"
 
-    def __init__(self, short: tuple[str, ...]) -> None:
-        super().__init__(f"not enough stock of {', '.join(short)}; order less or other products")
-        self.details = {"skus": ",".join(short)}
+    def __init__(self, short: tuple[Short, ...]) -> None:
+        said = ", ".join(f"{item.sku} (wanted {item.wanted}, left {item.left})" for item in short)
+        super().__init__(f"not enough stock of {said}; order less or other products")
+        self.details = {
+            "skus": ",".join(item.sku for item in short),
+            "wanted": ",".join(str(item.wanted) for item in short),
+            "left": ",".join(str(item.left) for item in short),
+        }
 
 
 class ReservationReleased(Exception):
@@ -177,7 +191,8 @@ def _reserve_first(
     """The lines are heard for the first time: hold them, or sell them at once if they are paid for."""
     order_id = reservation.order_id
     paid = reservation.state is State.PAID
-    short = tuple(line.sku for line in lines if _on_hand(stock, line.sku) < line.quantity)
+    asked = (Short(line.sku, line.quantity, _on_hand(stock, line.sku)) for line in lines)
+    short = tuple(item for item in asked if item.left < item.wanted)
     if short:
         failed = replace(reservation, state=State.FAILED, lines=lines, short=short)
         fact = StockReservationFailed(order_id, short)

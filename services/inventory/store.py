@@ -8,7 +8,7 @@ from uuid import UUID
 from kit import requests
 from kit.database import Connection, Database
 from kit.requests import RequestKey
-from services.inventory.domain import Decision, Line, ProductNotFound, Reservation, State, Stock
+from services.inventory.domain import Decision, Line, ProductNotFound, Reservation, Short, State, Stock
 
 
 class InventoryTransaction:
@@ -30,13 +30,14 @@ class InventoryTransaction:
         )
         assert row is not None  # noqa: S101 - inserted above
         counted = zip(row["skus"], row["quantities"], strict=True)
+        short = (row["short_skus"], row["short_wanted"], row["short_left"])
         reservation = Reservation(
             order_id=order_id,
             state=State(row["state"]),
             lines=tuple(Line(sku, quantity) for sku, quantity in counted),
             expire_time=row["expire_time"],
             expiry_told=row["expiry_told"],
-            short=tuple(row["short"]),
+            short=tuple(Short(*parts) for parts in zip(*short, strict=True)),
         )
         return reservation, row["now"]
 
@@ -63,18 +64,21 @@ class InventoryTransaction:
                         as move (sku, on_hand, reserved, sold)
                   where stock.sku = move.sku)
                update reservations set state = $2, skus = $3, quantities = $4, expire_time = $5,
-                      expiry_told = $6, short = $7, update_time = now() where order_id = $1""",
+                      expiry_told = $6, short_skus = $7, short_wanted = $12, short_left = $13,
+                      update_time = now() where order_id = $1""",
             reservation.order_id,
             reservation.state,
             [line.sku for line in reservation.lines],
             [line.quantity for line in reservation.lines],
             reservation.expire_time,
             reservation.expiry_told,
-            list(reservation.short),
+            [item.sku for item in reservation.short],
             [move.sku for move in moves],
             [move.on_hand for move in moves],
             [move.reserved for move in moves],
             [move.sold for move in moves],
+            [item.wanted for item in reservation.short],
+            [item.left for item in reservation.short],
         )
 
     async def add_stock(self, key: RequestKey, sku: str, quantity: int) -> Stock:

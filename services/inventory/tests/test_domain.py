@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kit.testing.tables import Cell, cells
 from services.inventory import domain
-from services.inventory.domain import Decision, Line, Reservation, State, Stock
+from services.inventory.domain import Decision, Line, Reservation, Short, State, Stock
 
 ORDER = UUID("00000000-0000-4000-8000-000000000001")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ def reservation_in(state: State) -> Reservation:
         state,
         lines=LINES if known else (),
         expire_time=NOON if state is State.RESERVED else None,
-        short=("MUG-BLUE",) if state is State.FAILED else (),
+        short=(Short("MUG-BLUE", 2, 1),) if state is State.FAILED else (),
     )
 
 
@@ -86,7 +86,7 @@ def test_lines_in_another_sequence_are_the_same_lines() -> None:
 def test_a_product_without_stock_record_is_out_of_stock() -> None:
     decision = domain.reserve(Reservation(ORDER), (Line("NO-SUCH", 1),), {}, NOON, HOLD)
     assert isinstance(decision.refusal, domain.OutOfStock)
-    assert decision.refusal.details == {"skus": "NO-SUCH"}
+    assert decision.refusal.details == {"skus": "NO-SUCH", "wanted": "1", "left": "0"}
 
 
 @given(

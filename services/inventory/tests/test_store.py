@@ -49,6 +49,16 @@ async def test_all_lines_or_none(uow: InventoryUnitOfWork) -> None:
     assert await usecases.get_stock("MUG", uow) == Stock("MUG", on_hand=5)
 
 
+async def test_a_repeat_of_a_refused_reservation_repeats_what_was_short(uow: InventoryUnitOfWork) -> None:
+    await stocked(uow, TEA=1)
+    command = ReserveStock(uuid.uuid4(), (Line("TEA", 2),))
+    for _ in range(2):
+        with pytest.raises(OutOfStock) as caught:
+            await usecases.reserve_stock(command, uow, HOLD)
+        assert caught.value.details == {"skus": "TEA", "wanted": "2", "left": "1"}
+        await stocked(uow, TEA=5)
+
+
 async def test_twenty_orders_for_ten_pieces_get_ten_and_never_deadlock(uow: InventoryUnitOfWork) -> None:
     await stocked(uow, MUG=10, TEA=10)
     lines = (Line("MUG", 1), Line("TEA", 1))
