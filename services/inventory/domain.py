@@ -5,7 +5,7 @@ new state, how the stock moves, which facts are true from then on, and what the 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
@@ -157,7 +157,7 @@ class Decision:
     moves: tuple[Move, ...] = ()
     facts: tuple[Fact, ...] = ()
     refusal: Exception | None = None
-    alarm: bool = field(default=False)
+    alarm: bool = False
 
     def answer(self) -> Reservation:
         """The reservation, or the refusal raised."""
@@ -189,9 +189,9 @@ def _reserve_first(
     reservation: Reservation, lines: tuple[Line, ...], stock: Mapping[str, Stock], expire_time: datetime
 ) -> Decision:
     """The lines are heard for the first time: hold them, or sell them at once if they are paid for."""
-    order_id = reservation.order_id
-    paid = reservation.state is State.PAID
-    asked = (Short(line.sku, line.quantity, _on_hand(stock, line.sku)) for line in lines)
+    order_id, paid = reservation.order_id, reservation.state is State.PAID
+    empty = Stock("", on_hand=0)
+    asked = (Short(line.sku, line.quantity, stock.get(line.sku, empty).on_hand) for line in lines)
     short = tuple(item for item in asked if item.left < item.wanted)
     if short:
         failed = replace(reservation, state=State.FAILED, lines=lines, short=short)
@@ -246,7 +246,3 @@ def expire(reservation: Reservation, now: datetime) -> Decision:
         return Decision(reservation)
     told = replace(reservation, expiry_told=True)
     return Decision(told, facts=(StockReservationExpired(reservation.order_id),))
-
-
-def _on_hand(stock: Mapping[str, Stock], sku: str) -> int:
-    return stock[sku].on_hand if sku in stock else 0
