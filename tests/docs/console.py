@@ -1,7 +1,7 @@
 """Reads the `console` blocks of a page, runs their commands in one shell, and compares what they print.
 
-In a block a line `$ …` is a command, which goes on after a backslash and within single quotes; what follows is its
-output. `…` stands for any text within a line, and alone on a line for any lines. A block after
+In a block a line `$ …` is a command, which goes on after a backslash and within single quotes; what follows
+is its output. `…` stands for any text within a line, and alone on a line for any lines. A block after
 `<!-- not run: reason -->` is left out. What differs from run to run (ids, times, sizes, tokens) is
 normalised on both sides; every other line must be there, in its place.
 """

@@ -1,4 +1,4 @@
-"""README.md is run from top to bottom in one shell, against the suite under test."""
+"""The pages that show commands are run from top to bottom, a shell each, against the suite under test."""
 
 import os
 from pathlib import Path
@@ -11,19 +11,25 @@ from tests.docs import console
 pytestmark = [pytest.mark.suite, pytest.mark.timeout(300)]
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = console.blocks((ROOT / "README.md").read_text())
+PAGES = ("README.md", "docs/tour.md")
+BLOCKS = [(page, block) for page in PAGES for block in console.blocks((ROOT / page).read_text())]
 PORTS = {"edge": 8080, "operator": 8081, "temporal_ui": 8233}
 CHOICES = ("MAKEFLAGS", "MAKELEVEL", "MODE", "CARD", "SKU", "QTY", "JSON", "USER", "S", "F")
 
 
 @pytest.fixture(scope="module")
-def printed(suite: Suite) -> dict[int, list[list[str]]]:
-    """What the commands of each block print, by the block's line."""
-    steps = [(block.line, step) for block in BLOCKS for step in block.steps]
+def printed(suite: Suite) -> dict[tuple[str, int], list[list[str]]]:
+    """What the commands of each block print, by its page and line."""
+    return {(page, line): outputs for page in PAGES for line, outputs in outputs_of(page, suite).items()}
+
+
+def outputs_of(page: str, suite: Suite) -> dict[int, list[list[str]]]:
+    """Run one page; what the commands of each block print, by the block's line."""
+    steps = [(block.line, step) for name, block in BLOCKS if name == page for step in block.steps]
     environment = {name: value for name, value in os.environ.items() if name not in CHOICES}
     environment |= {"SUITE": suite.name, "PATH": f"{ROOT / 'var' / 'bin'}:{os.environ['PATH']}"}
+    outputs: dict[int, list[list[str]]] = {line: [] for line, _ in steps}
     commands = [of_suite(step.command, suite) for _, step in steps]
-    outputs: dict[int, list[list[str]]] = {block.line: [] for block in BLOCKS}
     for (line, _), output in zip(steps, console.run(commands, ROOT, environment), strict=True):
         outputs[line].append(output)
     return outputs
@@ -36,19 +42,20 @@ def of_suite(text: str, suite: Suite) -> str:
     return text.replace("suite main", f"suite {suite.name}")
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line {block.line}")
+@pytest.mark.parametrize(("page", "block"), BLOCKS, ids=lambda value: str(getattr(value, "line", value)))
 def test_a_block_prints_what_the_page_shows(
-    block: console.Block, printed: dict[int, list[list[str]]], suite: Suite
+    page: str, block: console.Block, printed: dict[tuple[str, int], list[list[str]]], suite: Suite
 ) -> None:
-    for step, output in zip(block.steps, printed[block.line], strict=True):
+    for step, output in zip(block.steps, printed[page, block.line], strict=True):
         expected = [of_suite(line, suite) for line in step.expected]
         assert console.matches(expected, output), (
-            f"$ {step.command}\n--- README.md shows\n"
+            f"$ {step.command}\n--- {page} shows\n"
             + "\n".join(console.normalised(expected))
             + "\n--- printed\n"
             + "\n".join(console.normalised(output))
         )
 
 
-def test_the_page_shows_what_it_says() -> None:
-    assert len(BLOCKS) >= 6, "a README whose blocks are not run proves nothing"
+def test_the_readme_shows_what_it_says() -> None:
+    shown = [block for page, block in BLOCKS if page == "README.md"]
+    assert len(shown) >= 6, "a README whose blocks are not run proves nothing"
