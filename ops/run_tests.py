@@ -25,6 +25,8 @@ LONG = "long" in sys.argv[1:]
 LOCK = state.ROOT / "var" / f"run-tests-{SUITE}.lock"
 LOGS = state.ROOT / "var" / "test-logs"
 CONFORMANCE = "tests/conformance"
+PATIENCE = 30.0
+"""Seconds that a stage has to end after Ctrl-C."""
 OVERRIDES = {"orders": {"ORDERS_LEASE_SECONDS": "3", "ORDERS_SWEEP_SECONDS": "0.5"}}
 """A crash is found sooner than in production, so that a test need not wait for it."""
 
@@ -41,10 +43,25 @@ def stage(heading: str, *arguments: str, environ: Mapping[str, str] | None = Non
     print(f"\n=== {heading}", flush=True)
     began = time.monotonic()
     command = [sys.executable, *arguments]
-    code = subprocess.run(command, cwd=state.ROOT, env=environ or environment(), check=False).returncode
+    # in a group of its own: a Ctrl-C reaches it through us, once, so that it can put things in order
+    with subprocess.Popen(command, cwd=state.ROOT, env=environ or environment(), process_group=0) as process:
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            end(process)
+            raise
     verdict = "passed" if code == 0 else f"FAILED ({code})"
     print(f"=== {heading}: {verdict}, {time.monotonic() - began:.1f} s", flush=True)
     return code
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Let a stage end by itself, with the fixtures of its tests; kill what does not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def static_stages() -> list[int]:
