@@ -8,7 +8,9 @@ normalised on both sides; every other line must be there, in its place.
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from pathlib import Path
 
 ANY = "…"
 MARK = "-- end of a command --"
+TOO_LATE = "(did not end in time)"
 NOT_RUN = re.compile(r"<!-- not run: \S.* -->")
 
 _VARYING = (
@@ -77,19 +80,28 @@ def _add(block: Block, line: str, continued: bool) -> bool:
     return line.endswith("\\") or block.steps[-1].command.count("'") % 2 == 1
 
 
-def run(commands: Iterable[str], folder: Path, environment: Mapping[str, str]) -> list[list[str]]:
-    """The lines that each command prints, errors too, in one bash from the first to the last."""
+def run(commands: list[str], folder: Path, environment: Mapping[str, str], seconds: float) -> list[list[str]]:
+    """The lines that each command prints, errors too, in one bash from the first to the last.
+
+    When the time is over the shell and all that it has started end; commands without an end say so.
+    """
     script = "exec 2>&1\n" + "".join(f"{command}\nprintf '\\n{MARK}\\n'\n" for command in commands)
-    done = subprocess.run(
+    shell = subprocess.Popen(
         ["/bin/bash", "-c", script],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         text=True,
-        check=False,
+        start_new_session=True,
     )
-    return [output.strip("\n").splitlines() for output in done.stdout.split(f"\n{MARK}\n")[:-1]]
+    try:
+        printed = shell.communicate(timeout=seconds)[0]
+    except subprocess.TimeoutExpired:
+        os.killpg(shell.pid, signal.SIGKILL)
+        printed = shell.communicate()[0]
+    ended = [output.strip("\n").splitlines() for output in printed.split(f"\n{MARK}\n")[:-1]]
+    return ended + [[TOO_LATE] for _ in commands[len(ended) :]]
 
 
 def normalised(lines: Iterable[str]) -> list[str]:

@@ -42,8 +42,15 @@ def test_a_page_becomes_commands_and_their_output() -> None:
 
 def test_commands_run_in_one_shell_and_errors_are_output(tmp_path: Path) -> None:
     commands = ["word=hello", "echo $word", "printf 'no newline'; echo wrong >&2; false", "echo last"]
-    printed = console.run(commands, tmp_path, {"PATH": "/usr/bin:/bin"})
+    printed = console.run(commands, tmp_path, {"PATH": "/usr/bin:/bin"}, 10)
     assert printed == [[], ["hello"], ["no newlinewrong"], ["last"]]
+
+
+def test_a_command_that_hangs_is_ended_and_said(tmp_path: Path) -> None:
+    printed = console.run(
+        ["echo one", "sleep 60 & wait", "echo two"], tmp_path, {"PATH": "/usr/bin:/bin"}, 0.5
+    )
+    assert printed == [["one"], [console.TOO_LATE], [console.TOO_LATE]]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/tour.md")
 BLOCKS = [(page, block) for page in PAGES for block in console.blocks((ROOT / page).read_text())]
 PORTS = {"edge": 8080, "operator": 8081, "temporal_ui": 8233}
+PAGE_SECONDS = 120.0
 CHOICES = ("MAKEFLAGS", "MAKELEVEL", "MODE", "CARD", "SKU", "QTY", "JSON", "USER", "S", "F")
 
 
@@ -30,7 +31,7 @@ def outputs_of(page: str, suite: Suite) -> dict[int, list[list[str]]]:
     environment |= {"SUITE": suite.name, "PATH": f"{ROOT / 'var' / 'bin'}:{os.environ['PATH']}"}
     outputs: dict[int, list[list[str]]] = {line: [] for line, _ in steps}
     commands = [of_suite(step.command, suite) for _, step in steps]
-    for (line, _), output in zip(steps, console.run(commands, ROOT, environment), strict=True):
+    for (line, _), output in zip(steps, console.run(commands, ROOT, environment, PAGE_SECONDS), strict=True):
         outputs[line].append(output)
     return outputs
 
