@@ -111,12 +111,20 @@ class Driver:
         except Overtaken:
             return
         except (NotYet, Problem) as error:
-            log().warning("step_postponed", order_id=str(entry.order_id), step=entry.step, cause=str(error))
+            cause = getattr(error, "details", {}).get("cause", str(error))
+            say = log().error if cause == "INTERNAL" else log().warning  # a bug there, not an outage
+            say("step_postponed", order_id=str(entry.order_id), step=entry.step, cause=cause)
             async with self._uow.begin() as tx:
                 await tx.journal.postpone(entry, min(MAX_BACKOFF, 0.5 * 2**entry.attempts))
 
     async def _do(self, order: Order, entry: Entry, run: Run | None) -> Message:
-        """Do what the journal says is next; raises a Problem when it is to be tried again later."""
+        """Do what the journal says is next; raises a Problem when it is to be tried again later.
+
+        Only the reservation is done in the caller's time: the charge runs to its outcome, and an undo
+        with what is left of a caller who has given up would be asked for in no time at all.
+        """
+        if entry.step is not Step.RESERVE:
+            call.set_deadline(None)
         match entry.step:
             case Step.RESERVE:
                 return await self._reserve(order, run)
@@ -149,8 +157,7 @@ class Driver:
         return message if in_time and not run.gone else Message(Heard.INTERRUPTED, "CALLER_GAVE_UP")
 
     async def _charge(self, order: Order, entry: Entry, run: Run | None) -> Message:
-        """From here on the caller's deadline does not count: the charge runs to its outcome."""
-        call.set_deadline(None)
+        """Charge; what stays open is given up, and the payment decides."""
         if order.cancel_requested:
             return Message(Heard.CHARGE_OPEN, CUSTOMER)
         if run is None and entry.age > SAGA_SECONDS:
