@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from ops import audit
+from ops import audit, processes
 from ops.audit_rules import Findings
 from ops.suite import Suite
 
@@ -39,7 +39,7 @@ def dies_at(suite: Suite, part: str, crash_point: str) -> Iterator[None]:
         suite.override(part, before)  # read at the next start only: it dies once
     process = psutil.Process(suite.pid(part))
     yield
-    wait_for(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, f"{part} to die")
+    wait_for(lambda: processes.is_gone(process), f"{part} to die")
     suite.wait_ready(part, RECOVERY_SECONDS)
 
 
