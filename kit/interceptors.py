@@ -40,7 +40,7 @@ class Method:
 
     name: str
     access: int
-    read_only: bool
+    open_read: bool  # changes nothing and tells nothing private
 
 
 class Unusable(Message):
@@ -71,7 +71,7 @@ class Guard:
         declared = Method(
             method.full_name,
             options.Extensions[access_pb2.access],
-            options.idempotency_level == _READ_ONLY,
+            options.idempotency_level == _READ_ONLY and not _private(method.output_type),
         )
         wrapped = self._stream if method.server_streaming else self._unary
         make = (
@@ -143,9 +143,10 @@ class Guard:
             return await self._tokens.verify(authorization)
         if method.access == access_pb2.ACCESS_WORKLOAD and entry is None:
             return None
-        if method.access == access_pb2.ACCESS_WORKLOAD and entry == call.OPERATOR and method.read_only:
+        if method.access == access_pb2.ACCESS_WORKLOAD and entry == call.OPERATOR and method.open_read:
             return None
-        if method.access == access_pb2.ACCESS_OPERATOR or entry == call.OPERATOR:
+        workload = method.access == access_pb2.ACCESS_WORKLOAD
+        if method.access == access_pb2.ACCESS_OPERATOR or (workload and entry == call.OPERATOR):
             return await self._operator(authorization)
         raise Problem("denied", "WORKLOAD_NOT_ALLOWED", "this method is not for callers from outside")
 
@@ -173,6 +174,11 @@ class Guard:
                 "rpc_unavailable", method=method.name, reason=getattr(error, "reason", ""), detail=str(error)
             )
         return status
+
+
+def _private(message: descriptor.Descriptor) -> bool:
+    """Whether an answer has a field that the protos mark as not to be shown."""
+    return any(field.GetOptions().debug_redact for field in message.fields)
 
 
 def _decoder(request: type[Message]) -> Callable[[bytes], Message]:

@@ -17,6 +17,7 @@ from kit.testing.serve import Told
 from kit.testing.tokens import Issuer
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc
+from ordermesh.users.v1 import users_service_pb2
 
 SERVICE = "ordermesh.inventory.v1.InventoryService"
 ORDER_ID = str(uuid.UUID(int=1))
@@ -140,3 +141,36 @@ async def test_a_message_that_is_too_large_is_told_so_before_it_is_decoded(tmp_p
     async with served(tmp_path, Issuer()) as (_, stub):
         told = await refused(stub.GetStock(pb.GetStockRequest(sku="T" * 70_000)))
     assert (told.code, told.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "MESSAGE_TOO_LARGE")
+
+
+async def test_a_read_that_tells_something_private_wants_an_operator_at_the_operators_entry() -> None:
+    method = users_service_pb2.DESCRIPTOR.services_by_name["ContactsService"].methods_by_name["GetContact"]
+    issuer = Issuer()
+
+    async def answer(request: Any, context: Any) -> users_service_pb2.GetContactResponse:
+        return users_service_pb2.GetContactResponse(email="ada@example.com")
+
+    handler = Guard("users", issuer.verifier()).handler(method, answer)
+    context = Context((ENTRY_HEADER, "operator"))
+    await handler.unary_unary(users_service_pb2.GetContactRequest(user_id=ORDER_ID), context)
+    assert context.code is grpc.StatusCode.UNAUTHENTICATED
+    trusted = Context((ENTRY_HEADER, "operator"), *issuer.authorization(uuid.UUID(int=7), "operator"))
+    told = await handler.unary_unary(users_service_pb2.GetContactRequest(user_id=ORDER_ID), trusted)
+    assert told.email == "ada@example.com"
+
+
+class Context:
+    """A call's context, as far as the guard looks at it."""
+
+    def __init__(self, *metadata: tuple[str, str]) -> None:
+        self._metadata = metadata
+        self.code: grpc.StatusCode | None = None
+
+    def invocation_metadata(self) -> tuple[tuple[str, str], ...]:
+        return self._metadata
+
+    def time_remaining(self) -> None:
+        return None
+
+    async def abort_with_status(self, status: Any) -> None:
+        self.code = status.code
