@@ -107,7 +107,7 @@ def keep_logs() -> None:
 
 
 def interrupt(number: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a run as Ctrl-C does: the suite is removed first."""
+    """Ctrl-C and SIGTERM, in the background too: the suite is removed before we end."""
     raise KeyboardInterrupt
 
 
@@ -125,7 +125,8 @@ def main() -> int:
 
 def run() -> int:
     """Run all stages."""
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     shutil.rmtree(LOGS, ignore_errors=True)
     began, codes = time.monotonic(), [130]
     try:
