@@ -68,7 +68,7 @@ def static_stages() -> list[int]:
     """What needs no server; the exit codes."""
     return [
         stage("checks", "-m", "ops.run_checks"),
-        stage("unit tests", "-m", "pytest", "-m", "not postgres and not suite and not long"),
+        stage("unit tests", "-m", "pytest", "-m", "not postgres and not kafka and not suite and not long"),
     ]
 
 
@@ -80,10 +80,13 @@ def suite_stages() -> list[int]:
         storage.write_override(site, part, override)
     if code := stage(f"suite {SUITE}: up", "-m", "ops.cli", "up"):
         return [code]
-    environ = environment(ORDERMESH_TEST_POSTGRES=site.admin_database_url)
+    environ = environment(
+        ORDERMESH_TEST_POSTGRES=site.admin_database_url,
+        ORDERMESH_TEST_KAFKA=site.address("kafka"),
+    )
     if LONG:
         return [stage("long runs", "-m", "pytest", "-s", "-m", "long", environ=environ)]
-    marked = ("-m", "pytest", "-m", "(postgres or suite) and not long")
+    marked = ("-m", "pytest", "-m", "(postgres or kafka or suite) and not long")
     return [
         stage("grpcurl", "-m", "ops.grpcurl"),
         stage("tests with servers", *marked, "--ignore", CONFORMANCE, environ=environ),
