@@ -1,7 +1,7 @@
 """Consumes topics as one member of a group: each event has its effect, then its offset is committed.
 
 The group protocol of Kafka 4 (`group.protocol=consumer`): a killed member's partitions move within the
-X is worked on key by key: the events of one key in their order,
+broker's session timeout. A batch is worked on key by key: the events of one key in their order,
 different keys side by side. What cannot be used is handed to `poison`; the partition moves on.
 """
 
