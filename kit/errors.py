@@ -1,8 +1,9 @@
 """What a caller is told when something is refused or fails: google.rpc.Status with one ErrorInfo.
 
 An error that a caller may see is any exception with a `reason` (UPPER_SNAKE, stable) and a `kind`
-(a key of `CODES`); `details` adds metadata. Domain errors have this shape without importing this
-module, for a domain imports the standard library only. Everything else is INTERNAL, without a text.
+(a key of `CODES`); `details` adds metadata, `field` names the field of the request that is wrong. Domain
+errors have this shape without importing this module, for a domain imports the standard library only.
+Everything else is INTERNAL, without a text.
 """
 
 from collections.abc import Mapping, Sequence
@@ -93,6 +94,8 @@ def to_status(error: BaseException, service: str, trace_id: str) -> status_pb2.S
 def _extra_details(error: CallerVisible) -> list[Any]:
     """The standard details beside ErrorInfo that the kind of error calls for."""
     violations: Sequence[Violation] = getattr(error, "violations", ())
+    if field := getattr(error, "field", ""):
+        violations = (Violation(field, str(error)),)
     metadata: Mapping[str, str] = getattr(error, "details", {})
     if violations:
         fields = [

@@ -67,6 +67,18 @@ def test_each_kind_has_its_standard_detail(problem: Problem, extra: type[Message
     assert len(details(status, error_details_pb2.ErrorInfo)) == 1
 
 
+class TooSweet(Exception):
+    """A domain error about one field."""
+
+    kind, reason, field = "invalid", "TOO_SWEET", "sugar"
+
+
+def test_a_domain_error_about_a_field_names_it() -> None:
+    (bad,) = details(to_status(TooSweet("two at most"), "shop", TRACE), error_details_pb2.BadRequest)
+    assert isinstance(bad, error_details_pb2.BadRequest)
+    assert [(v.field, v.description) for v in bad.field_violations] == [("sugar", "two at most")]
+
+
 def test_every_error_carries_the_trace_id() -> None:
     (info,) = details(to_status(access_denied(), "orders", TRACE), error_details_pb2.RequestInfo)
     assert isinstance(info, error_details_pb2.RequestInfo)

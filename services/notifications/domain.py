@@ -72,7 +72,7 @@ class TermsDiffer(Exception):
 class MoneyInvalid(Exception):
     """The total is none that an order can have."""
 
-    kind, reason = "invalid", "MONEY_INVALID"
+    kind, reason, field = "invalid", "MONEY_INVALID", "total"
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ class AccessDenied(Exception):
 class CurrenciesDiffer(Exception):
     """An order has one currency."""
 
-    kind, reason = "invalid", "MONEY_INVALID"
+    kind, reason, field = "invalid", "MONEY_INVALID", "lines"
 
 
 @dataclass(frozen=True)

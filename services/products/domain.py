@@ -49,7 +49,7 @@ class ProductNotFound(Exception):
 class CurrencyMismatch(Exception):
     """A product keeps its currency: orders hold sums of one currency only."""
 
-    kind, reason = "invalid", "MONEY_INVALID"
+    kind, reason, field = "invalid", "MONEY_INVALID", "price"
 
     def __init__(self, product: Product, currency_code: str) -> None:
         ours = product.price.currency_code

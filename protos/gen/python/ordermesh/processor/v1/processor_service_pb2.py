@@ -28,7 +28,7 @@ from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_ac
 from ordermesh.processor.v1 import processor_pb2 as ordermesh_dot_processor_dot_v1_dot_processor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/processor/v1/processor_service.proto\x12\x16ordermesh.processor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/processor/v1/processor.proto\"~\n\x13\x43reateChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12*\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12#\n\rpayment_token\x18\x03 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14\x43reateChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"+\n\x11VoidChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"D\n\x12VoidChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"-\n\x13RefundChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14RefundChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"*\n\x10GetChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"C\n\x11GetChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge2\xd3\x03\n\x10ProcessorService\x12r\n\x0c\x43reateCharge\x12+.ordermesh.processor.v1.CreateChargeRequest\x1a,.ordermesh.processor.v1.CreateChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12l\n\nVoidCharge\x12).ordermesh.processor.v1.VoidChargeRequest\x1a*.ordermesh.processor.v1.VoidChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12r\n\x0cRefundCharge\x12+.ordermesh.processor.v1.RefundChargeRequest\x1a,.ordermesh.processor.v1.RefundChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12i\n\tGetCharge\x12(.ordermesh.processor.v1.GetChargeRequest\x1a).ordermesh.processor.v1.GetChargeResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/processor/v1/processor_service.proto\x12\x16ordermesh.processor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/processor/v1/processor.proto\"\xa9\x03\n\x13\x43reateChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\xd4\x02\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12#\n\rpayment_token\x18\x03 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14\x43reateChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"+\n\x11VoidChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"D\n\x12VoidChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"-\n\x13RefundChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14RefundChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"*\n\x10GetChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"C\n\x11GetChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge2\xd3\x03\n\x10ProcessorService\x12r\n\x0c\x43reateCharge\x12+.ordermesh.processor.v1.CreateChargeRequest\x1a,.ordermesh.processor.v1.CreateChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12l\n\nVoidCharge\x12).ordermesh.processor.v1.VoidChargeRequest\x1a*.ordermesh.processor.v1.VoidChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12r\n\x0cRefundCharge\x12+.ordermesh.processor.v1.RefundChargeRequest\x1a,.ordermesh.processor.v1.RefundChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12i\n\tGetCharge\x12(.ordermesh.processor.v1.GetChargeRequest\x1a).ordermesh.processor.v1.GetChargeResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECHARGEREQUEST'].fields_by_name['key']._loaded_options = None
   _globals['_CREATECHARGEREQUEST'].fields_by_name['key']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_CREATECHARGEREQUEST'].fields_by_name['amount']._loaded_options = None
-  _globals['_CREATECHARGEREQUEST'].fields_by_name['amount']._serialized_options = b'\272H\003\310\001\001'
+  _globals['_CREATECHARGEREQUEST'].fields_by_name['amount']._serialized_options = b'\272H\253\002\272\001\244\002\n\rmoney_invalid\022Dmust be above zero, in whole cents, with a currency code such as EUR\032\314\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
   _globals['_CREATECHARGEREQUEST'].fields_by_name['payment_token']._loaded_options = None
   _globals['_CREATECHARGEREQUEST'].fields_by_name['payment_token']._serialized_options = b'\200\001\001\272H\006r\004\020\001\030d'
   _globals['_VOIDCHARGEREQUEST'].fields_by_name['key']._loaded_options = None
@@ -55,22 +55,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROCESSORSERVICE'].methods_by_name['RefundCharge']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_PROCESSORSERVICE'].methods_by_name['GetCharge']._loaded_options = None
   _globals['_PROCESSORSERVICE'].methods_by_name['GetCharge']._serialized_options = b'\220\002\001\210\265\030\004'
-  _globals['_CREATECHARGEREQUEST']._serialized_start=202
-  _globals['_CREATECHARGEREQUEST']._serialized_end=328
-  _globals['_CREATECHARGERESPONSE']._serialized_start=330
-  _globals['_CREATECHARGERESPONSE']._serialized_end=400
-  _globals['_VOIDCHARGEREQUEST']._serialized_start=402
-  _globals['_VOIDCHARGEREQUEST']._serialized_end=445
-  _globals['_VOIDCHARGERESPONSE']._serialized_start=447
-  _globals['_VOIDCHARGERESPONSE']._serialized_end=515
-  _globals['_REFUNDCHARGEREQUEST']._serialized_start=517
-  _globals['_REFUNDCHARGEREQUEST']._serialized_end=562
-  _globals['_REFUNDCHARGERESPONSE']._serialized_start=564
-  _globals['_REFUNDCHARGERESPONSE']._serialized_end=634
-  _globals['_GETCHARGEREQUEST']._serialized_start=636
-  _globals['_GETCHARGEREQUEST']._serialized_end=678
-  _globals['_GETCHARGERESPONSE']._serialized_start=680
-  _globals['_GETCHARGERESPONSE']._serialized_end=747
-  _globals['_PROCESSORSERVICE']._serialized_start=750
-  _globals['_PROCESSORSERVICE']._serialized_end=1217
+  _globals['_CREATECHARGEREQUEST']._serialized_start=203
+  _globals['_CREATECHARGEREQUEST']._serialized_end=628
+  _globals['_CREATECHARGERESPONSE']._serialized_start=630
+  _globals['_CREATECHARGERESPONSE']._serialized_end=700
+  _globals['_VOIDCHARGEREQUEST']._serialized_start=702
+  _globals['_VOIDCHARGEREQUEST']._serialized_end=745
+  _globals['_VOIDCHARGERESPONSE']._serialized_start=747
+  _globals['_VOIDCHARGERESPONSE']._serialized_end=815
+  _globals['_REFUNDCHARGEREQUEST']._serialized_start=817
+  _globals['_REFUNDCHARGEREQUEST']._serialized_end=862
+  _globals['_REFUNDCHARGERESPONSE']._serialized_start=864
+  _globals['_REFUNDCHARGERESPONSE']._serialized_end=934
+  _globals['_GETCHARGEREQUEST']._serialized_start=936
+  _globals['_GETCHARGEREQUEST']._serialized_end=978
+  _globals['_GETCHARGERESPONSE']._serialized_start=980
+  _globals['_GETCHARGERESPONSE']._serialized_end=1047
+  _globals['_PROCESSORSERVICE']._serialized_start=1050
+  _globals['_PROCESSORSERVICE']._serialized_end=1517
 # @@protoc_insertion_point(module_scope)
