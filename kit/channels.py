@@ -9,11 +9,9 @@ from typing import TypeVar
 
 import grpc
 from google.protobuf.message import Message
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from kit import call, telemetry
-from kit.errors import CODES, Problem
+from kit.errors import CODES, Problem, error_info
 
 CALL_SECONDS = 5.0
 CONNECT_SECONDS = 1.0
@@ -86,7 +84,7 @@ class Peer:
 
     def _problem(self, error: grpc.aio.AioRpcError) -> Problem:
         kind = _KINDS.get(error.code(), "internal")
-        info = _error_info(error)
+        info = error_info(error)
         if kind in _DECIDED and info is not None:
             return Refused(kind, info.reason, error.details() or "", dict(info.metadata))
         unsent = any(key == UNSENT_HEADER for key, _ in error.trailing_metadata() or ())
@@ -95,12 +93,3 @@ class Peer:
     async def close(self) -> None:
         """Close the channel, at the end of the process."""
         await self.channel.close()
-
-
-def _error_info(error: grpc.aio.AioRpcError) -> error_details_pb2.ErrorInfo | None:
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details if status else ():
-        if detail.Unpack(info):
-            return info
-    return None

@@ -13,6 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 PROJECT = "ordermesh"
 
@@ -74,6 +75,16 @@ def unavailable(dependency: str, message: str) -> Problem:
 def access_denied() -> Problem:
     """Unknown and foreign things look the same (AIP-211)."""
     return Problem("denied", "ACCESS_DENIED", "no such thing, or it is not yours")
+
+
+def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
+    """The ErrorInfo of an error that a call has raised; None if it has none, as gRPC's own errors."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details if status else ():
+        if detail.Unpack(info):
+            return info
+    return None
 
 
 def to_status(error: BaseException, service: str, trace_id: str) -> status_pb2.Status:

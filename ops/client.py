@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import grpc
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
+from google.rpc.error_details_pb2 import ErrorInfo
 
+from kit.errors import error_info
 from ops.errors import SuiteError
 from ops.suite import Suite
 from ordermesh.users.v1 import users_service_pb2, users_service_pb2_grpc
@@ -34,12 +34,8 @@ class Refusal:
 
 
 def refusal(error: grpc.RpcError) -> Refusal:
-    """The google.rpc.Status of an error, as far as it has one."""
-    status = rpc_status.from_call(error)  # type: ignore[arg-type]
-    info = error_details_pb2.ErrorInfo()
-    for detail in status.details if status else ():
-        if detail.Unpack(info):
-            break
+    """What an error said, as far as it has a google.rpc.Status."""
+    info = error_info(error) or ErrorInfo()
     return Refusal(error.code().name, info.reason, error.details() or "", dict(info.metadata))
 
 

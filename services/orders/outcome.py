@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from uuid import UUID
 
 from services.orders.domain import Order
 
@@ -34,7 +35,7 @@ class Outcome:
             case Verdict.RETRY:
                 raise TryAgain(self)
             case Verdict.OPEN:
-                raise RequestInProgress(self)
+                raise RequestInProgress(self.order.order_id)
         return self.order
 
 
@@ -64,6 +65,6 @@ class RequestInProgress(Exception):
 
     kind, reason = "conflict", "REQUEST_IN_PROGRESS"
 
-    def __init__(self, outcome: Outcome) -> None:
+    def __init__(self, order_id: UUID) -> None:
         super().__init__("the order's outcome is still open; repeat with the same request_id")
-        self.details = {"order_id": str(outcome.order.order_id)}
+        self.details = {"order_id": str(order_id)}

@@ -98,6 +98,24 @@ def test_a_repeat_that_cannot_wait_is_told_that_the_request_is_in_progress(custo
         assert first.result().code == "OK"
 
 
+def test_a_database_that_dies_while_the_charge_is_under_way_leaves_the_outcome_open(
+    suite: Suite, customer: Customer
+) -> None:
+    request_id = str(uuid.uuid4())
+    with ThreadPoolExecutor(1) as pool:
+        placing = pool.submit(customer.place, card="slow", request_id=request_id, seconds=5)
+        wait_for(lambda: bool(customer.all_orders()), "the order to be begun")
+        suite.kill("postgres")
+        first = placing.result()
+    assert first.code == "OK" or first.reason == "REQUEST_IN_PROGRESS"
+    suite.wait_ready("postgres")
+    suite.wait_ready("orders")
+    assert wait_until_nothing_is_open(suite).violations == []
+    again = customer.place(card="slow", request_id=request_id)
+    assert (again.code, again.order_id) == ("OK", first.order_id)
+    assert len(customer.all_orders()) == 1
+
+
 def test_a_cancel_while_the_charge_is_under_way_has_one_winner(suite: Suite, customer: Customer) -> None:
     with ThreadPoolExecutor(1) as pool:
         placing = pool.submit(customer.place, card="slow")

@@ -9,12 +9,13 @@ from uuid import UUID
 
 from kit import call
 from kit.background import Background
+from kit.errors import Problem
 from services.orders import domain
 from services.orders.changes import ChangeHub
 from services.orders.coordination.driver import Driver, Run, outcome_of
 from services.orders.coordination.store import Entry
 from services.orders.domain import Order, State, Wait
-from services.orders.outcome import Outcome, Verdict
+from services.orders.outcome import Outcome, RequestInProgress, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
 from services.orders.usecases import Transaction, Watch
 
@@ -62,6 +63,8 @@ class SyncCoordination:
                 await self._pass_on_cancel(order_id)
             try:
                 return await self._outcome(order_id, run, watch, wait)
+            except Problem as problem:  # our own database is away: the order exists, its outcome is open
+                raise RequestInProgress(order_id) from problem
             except asyncio.CancelledError:
                 if run is not None:
                     run.give_up()
