@@ -1,7 +1,7 @@
 """What surrounds every RPC: trace, deadline, access, validation, and errors said without leaking.
 
-One wrapper built per method at start, instead of a chain of interceptors per call: the measured cost of
-a chain in grpc.aio is several times that of the work it does.
+One wrapper built per method at start, instead of a chain of interceptors per call: each link of a chain is
+another coroutine for every call, and none can reach the decoding (ADR 6).
 """
 
 import asyncio
@@ -141,11 +141,9 @@ class Guard:
             return None
         if method.access == access_pb2.ACCESS_USER:
             return await self._tokens.verify(authorization)
-        if method.access == access_pb2.ACCESS_WORKLOAD and entry is None:
-            return None
-        if method.access == access_pb2.ACCESS_WORKLOAD and entry == call.OPERATOR and method.open_read:
-            return None
         workload = method.access == access_pb2.ACCESS_WORKLOAD
+        if workload and (entry is None or (entry == call.OPERATOR and method.open_read)):
+            return None
         if method.access == access_pb2.ACCESS_OPERATOR or (workload and entry == call.OPERATOR):
             return await self._operator(authorization)
         raise Problem("denied", "WORKLOAD_NOT_ALLOWED", "this method is not for callers from outside")

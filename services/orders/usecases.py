@@ -127,14 +127,21 @@ async def place_order(
     chosen, why = coordination.choose(command.coordination, command.flow)
     order_id = await uow.recall(command.key)
     if order_id is None:
-        order_id = await _create(command, uow, catalogue, modes[chosen], why)
+        order_id = await _create(command, uow, catalogue, modes, (chosen, why))
     outcome = await modes[chosen].answer(order_id, command.wait)
     kit.crashpoint("orders.before_answer")
     return outcome.answer()
 
 
-async def _create(command: PlaceOrder, uow: UnitOfWork, catalogue: Catalogue, mode: Mode, why: str) -> UUID:
+async def _create(
+    command: PlaceOrder,
+    uow: UnitOfWork,
+    catalogue: Catalogue,
+    modes: Mapping[Coordination, Mode],
+    choice: tuple[Coordination, str],
+) -> UUID:
     """Price the order, freeze the price, and write everything that it begins with at once."""
+    chosen, why = choice
     products = await catalogue.products([sku for sku, _ in command.wanted])
     lines = domain.price(command.wanted, dict(products))
     order = Order(
@@ -143,7 +150,7 @@ async def _create(command: PlaceOrder, uow: UnitOfWork, catalogue: Catalogue, mo
         lines=lines,
         total=domain.total_of(lines),
         currency_code=products[lines[0].sku].currency_code,
-        coordination=command.coordination or Coordination.SYNC,
+        coordination=chosen,
         coordination_reason=why,
         flow=command.flow,
     )
@@ -152,7 +159,7 @@ async def _create(command: PlaceOrder, uow: UnitOfWork, catalogue: Catalogue, mo
         if first is not None:
             return first
         await tx.add(domain.place(order))
-        await mode.begin(order, command.payment_token, tx)
+        await modes[chosen].begin(order, command.payment_token, tx)
         kit.crashpoint("orders.before_commit")
     kit.crashpoint("orders.after_commit")
     return order.order_id
