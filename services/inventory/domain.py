@@ -102,9 +102,10 @@ class StockCommitted:
 
 @dataclass(frozen=True)
 class StockReleased:
-    """Nothing is held any more, and nothing will be."""
+    """Nothing is held any more, and nothing will be; why, as far as it is known."""
 
     order_id: UUID
+    reason: str
 
 
 Fact = StockReserved | StockReservationFailed | StockReservationExpired | StockCommitted | StockReleased
@@ -206,16 +207,16 @@ def _reserve_first(
     return Decision(held, moves, (StockReserved(order_id),))
 
 
-def release(reservation: Reservation) -> Decision:
+def release(reservation: Reservation, reason: str) -> Decision:
     """Give back what is held; an order that holds nothing yet never will (a tombstone)."""
     match reservation.state:
         case State.NONE:
             released = replace(reservation, state=State.RELEASED)
-            return Decision(released, facts=(StockReleased(reservation.order_id),))
+            return Decision(released, facts=(StockReleased(reservation.order_id, reason),))
         case State.RESERVED:
             released = replace(reservation, state=State.RELEASED)
             moves = tuple(Move(line.sku, line.quantity, -line.quantity, 0) for line in reservation.lines)
-            return Decision(released, moves, (StockReleased(reservation.order_id),))
+            return Decision(released, moves, (StockReleased(reservation.order_id, reason),))
         case State.PAID | State.COMMITTED:
             refusal = StockAlreadySold("the order's stock is sold")
             return Decision(reservation, refusal=refusal, alarm=True)

@@ -52,7 +52,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class Payment:
-    """The one payment of one order; without terms it is a tombstone or not heard of yet."""
+    """The one payment of one order; without terms it is a tombstone, or its order is not heard of yet.
+
+    `stock_reserved` and the terms of a payment that is NONE are what a choreographed saga has told so far.
+    """
 
     order_id: UUID
     state: State = State.NONE
@@ -61,6 +64,7 @@ class Payment:
     decline_code: str = ""
     cancel_requested: bool = False
     cancel_reason: str = ""
+    stock_reserved: bool = False
     create_time: datetime | None = None
     update_time: datetime | None = None
 
@@ -169,15 +173,35 @@ _EXPECTED: Mapping[State, frozenset[Outcome]] = {
 
 def charge(payment: Payment, terms: Terms, now: datetime) -> Decision:
     """Charge once an order; a repeat gets the answer of the first; a cancelled order is never charged."""
-    if payment.state is State.NONE:
-        return Decision(replace(payment, state=State.CHARGING, terms=terms, update_time=now))
     if payment.terms is not None and payment.terms != terms:
         return Decision(payment, refusal=TermsDiffer("the order was to be charged on other terms before"))
+    if payment.state is State.NONE:
+        return Decision(replace(payment, state=State.CHARGING, terms=terms, update_time=now))
     if payment.state is State.DECLINED:
         return Decision(payment, refusal=PaymentDeclined(payment))
     if payment.state in (State.VOIDED, State.REFUNDED):
         return Decision(payment, refusal=PaymentCancelled(payment))
     return Decision(payment)
+
+
+def order_placed(payment: Payment, terms: Terms, now: datetime) -> Decision:
+    """Learn what the order costs; charge if its stock is known to be reserved."""
+    if payment.terms is not None and payment.terms != terms:
+        return Decision(payment, refusal=TermsDiffer("the order was placed on other terms"), alarm=True)
+    if payment.state is not State.NONE:
+        return Decision(payment)
+    if payment.stock_reserved:
+        return charge(payment, terms, now)
+    return Decision(replace(payment, terms=terms))
+
+
+def stock_reserved(payment: Payment, now: datetime) -> Decision:
+    """Learn that the stock is held; charge if it is known what the order costs."""
+    if payment.state is not State.NONE:
+        return Decision(payment)
+    if payment.terms is not None:
+        return charge(replace(payment, stock_reserved=True), payment.terms, now)
+    return Decision(replace(payment, stock_reserved=True))
 
 
 def cancel(payment: Payment, reason: str, now: datetime) -> Decision:

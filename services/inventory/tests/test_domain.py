@@ -37,7 +37,7 @@ def hear(message: str, reservation: Reservation) -> Decision:
         case "reserve, short":
             return domain.reserve(reservation, LINES, SHORT, NOON, HOLD)
         case "release":
-            return domain.release(reservation)
+            return domain.release(reservation, "PAYMENT_DECLINED")
         case "commit":
             return domain.commit(reservation)
         case "expire":
@@ -64,7 +64,7 @@ def test_an_overdue_hold_is_told_once_and_stays_held() -> None:
     again = domain.expire(told, NOON + HOLD)
     assert again.facts == ()
     assert again.reservation.state is State.RESERVED
-    assert domain.release(told).moves == domain.release(reservation_in(State.RESERVED)).moves
+    assert hear("release", told).moves == hear("release", reservation_in(State.RESERVED)).moves
 
 
 def test_a_hold_that_is_not_due_is_not_overdue() -> None:

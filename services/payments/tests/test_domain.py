@@ -20,15 +20,21 @@ REMEMBERED = "CHARGING, cancel remembered"
 ANSWERS = ["approved", "declined", "voided", "refunded"]
 
 
+ORDER_KNOWN, STOCK_RESERVED = "NONE, order known", "NONE, stock reserved"
+
+
 def name_of(payment: Payment) -> str:
-    open_cancel = payment.state is State.CHARGING and payment.cancel_requested
-    return REMEMBERED if open_cancel else str(payment.state)
+    if payment.state is State.CHARGING and payment.cancel_requested:
+        return REMEMBERED
+    if payment.state is State.NONE and payment.terms is not None:
+        return ORDER_KNOWN
+    return STOCK_RESERVED if payment.state is State.NONE and payment.stock_reserved else str(payment.state)
 
 
 def payment_in(name: str) -> Payment:
     state = State(name.partition(",")[0])
-    tombstone = state in (State.NONE, State.VOIDED)
-    payment = Payment(ORDER, state, terms=None if tombstone else TERMS)
+    unknown = state in (State.NONE, State.VOIDED) and name != ORDER_KNOWN
+    payment = Payment(ORDER, state, None if unknown else TERMS, stock_reserved=name == STOCK_RESERVED)
     if name == REMEMBERED:
         return replace(payment, cancel_requested=True, cancel_reason="CANCELLED_BY_CUSTOMER")
     return payment
@@ -38,6 +44,10 @@ def hear(message: str, payment: Payment) -> Decision:
     match message:
         case "charge":
             return domain.charge(payment, TERMS, NOON)
+        case "OrderPlaced":
+            return domain.order_placed(payment, TERMS, NOON)
+        case "StockReserved":
+            return domain.stock_reserved(payment, NOON)
         case "cancel":
             return domain.cancel(payment, "CANCELLED_BY_CUSTOMER", NOON)
         case "approved" | "declined" | "voided" | "refunded":
@@ -55,7 +65,7 @@ def test_every_state_answers_every_message_as_the_table_says(state: str, message
 
 
 def test_the_table_has_every_state() -> None:
-    assert {state for state, _, _ in cells("Payments")} == {*State, REMEMBERED}
+    assert {state for state, _, _ in cells("Payments")} == {*State, REMEMBERED, ORDER_KNOWN, STOCK_RESERVED}
 
 
 def test_only_an_approval_that_meets_a_remembered_cancel_is_paid_back_first() -> None:

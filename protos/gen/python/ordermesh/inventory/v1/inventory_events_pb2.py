@@ -22,25 +22,42 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-ordermesh/inventory/v1/inventory_events.proto\x12\x16ordermesh.inventory.v1\"!\n\rStockReserved\x12\x10\n\x08order_id\x18\x01 \x01(\t\"m\n\x16StockReservationFailed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x31\n\x05short\x18\x03 \x03(\x0b\x32\".ordermesh.inventory.v1.ShortStock\"7\n\nShortStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0e\n\x06wanted\x18\x02 \x01(\x05\x12\x0c\n\x04left\x18\x03 \x01(\x03\"+\n\x17StockReservationExpired\x12\x10\n\x08order_id\x18\x01 \x01(\t\"\"\n\x0eStockCommitted\x12\x10\n\x08order_id\x18\x01 \x01(\t\"1\n\rStockReleased\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-ordermesh/inventory/v1/inventory_events.proto\x12\x16ordermesh.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\"+\n\rStockReserved\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\x9d\x01\n\x16StockReservationFailed\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\x12;\n\x05short\x18\x03 \x03(\x0b\x32\".ordermesh.inventory.v1.ShortStockB\x08\xbaH\x05\x92\x01\x02\x08\x01\"7\n\nShortStock\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0e\n\x06wanted\x18\x02 \x01(\x05\x12\x0c\n\x04left\x18\x03 \x01(\x03\"5\n\x17StockReservationExpired\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\",\n\x0eStockCommitted\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"W\n\rStockReleased\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.inventory.v1.inventory_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STOCKRESERVED']._serialized_start=73
-  _globals['_STOCKRESERVED']._serialized_end=106
-  _globals['_STOCKRESERVATIONFAILED']._serialized_start=108
-  _globals['_STOCKRESERVATIONFAILED']._serialized_end=217
-  _globals['_SHORTSTOCK']._serialized_start=219
-  _globals['_SHORTSTOCK']._serialized_end=274
-  _globals['_STOCKRESERVATIONEXPIRED']._serialized_start=276
-  _globals['_STOCKRESERVATIONEXPIRED']._serialized_end=319
-  _globals['_STOCKCOMMITTED']._serialized_start=321
-  _globals['_STOCKCOMMITTED']._serialized_end=355
-  _globals['_STOCKRELEASED']._serialized_start=357
-  _globals['_STOCKRELEASED']._serialized_end=406
+  _globals['_STOCKRESERVED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_STOCKRESERVED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STOCKRESERVATIONFAILED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_STOCKRESERVATIONFAILED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STOCKRESERVATIONFAILED'].fields_by_name['reason']._loaded_options = None
+  _globals['_STOCKRESERVATIONFAILED'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[A-Z][A-Z_]{1,62}$'
+  _globals['_STOCKRESERVATIONFAILED'].fields_by_name['short']._loaded_options = None
+  _globals['_STOCKRESERVATIONFAILED'].fields_by_name['short']._serialized_options = b'\272H\005\222\001\002\010\001'
+  _globals['_STOCKRESERVATIONEXPIRED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_STOCKRESERVATIONEXPIRED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STOCKCOMMITTED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_STOCKCOMMITTED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STOCKRELEASED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_STOCKRELEASED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_STOCKRELEASED'].fields_by_name['reason']._loaded_options = None
+  _globals['_STOCKRELEASED'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[A-Z][A-Z_]{1,62}$'
+  _globals['_STOCKRESERVED']._serialized_start=102
+  _globals['_STOCKRESERVED']._serialized_end=145
+  _globals['_STOCKRESERVATIONFAILED']._serialized_start=148
+  _globals['_STOCKRESERVATIONFAILED']._serialized_end=305
+  _globals['_SHORTSTOCK']._serialized_start=307
+  _globals['_SHORTSTOCK']._serialized_end=362
+  _globals['_STOCKRESERVATIONEXPIRED']._serialized_start=364
+  _globals['_STOCKRESERVATIONEXPIRED']._serialized_end=417
+  _globals['_STOCKCOMMITTED']._serialized_start=419
+  _globals['_STOCKCOMMITTED']._serialized_end=463
+  _globals['_STOCKRELEASED']._serialized_start=465
+  _globals['_STOCKRELEASED']._serialized_end=552
 # @@protoc_insertion_point(module_scope)

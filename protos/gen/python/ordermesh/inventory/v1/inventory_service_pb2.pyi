@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from ordermesh.inventory.v1 import inventory_pb2 as _inventory_pb2
+from ordermesh.sagas.v1 import sagas_pb2 as _sagas_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -28,10 +29,13 @@ class ReserveStockRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:reserve`)."""
     order_id: _builtins.str
     """The order to hold it for."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_inventory_pb2.StockLine]:
         """What to hold, each sku once."""
@@ -42,10 +46,11 @@ class ReserveStockRequest(_message.Message):
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
         lines: _abc.Iterable[_inventory_pb2.StockLine] | None = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "lines", b"lines", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -83,19 +88,27 @@ class ReleaseStockRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:release`)."""
     order_id: _builtins.str
     """The order it was held for."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
+    reason: _builtins.str
+    """Why, in UPPER_SNAKE; carried along in StockReleased."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
+        reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -133,19 +146,23 @@ class CommitStockRequest(_message.Message):
 
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:commit`)."""
     order_id: _builtins.str
     """The order it was held for."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

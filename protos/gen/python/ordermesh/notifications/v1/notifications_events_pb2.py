@@ -22,15 +22,18 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5ordermesh/notifications/v1/notifications_events.proto\x12\x1aordermesh.notifications.v1\"$\n\x10\x43onfirmationSent\x12\x10\n\x08order_id\x18\x01 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n5ordermesh/notifications/v1/notifications_events.proto\x12\x1aordermesh.notifications.v1\x1a\x1b\x62uf/validate/validate.proto\".\n\x10\x43onfirmationSent\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.notifications.v1.notifications_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONFIRMATIONSENT']._serialized_start=85
-  _globals['_CONFIRMATIONSENT']._serialized_end=121
+  _globals['_CONFIRMATIONSENT'].fields_by_name['order_id']._loaded_options = None
+  _globals['_CONFIRMATIONSENT'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CONFIRMATIONSENT']._serialized_start=114
+  _globals['_CONFIRMATIONSENT']._serialized_end=160
 # @@protoc_insertion_point(module_scope)

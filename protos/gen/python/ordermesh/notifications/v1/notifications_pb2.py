@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/notifications/v1/notifications.proto\x12\x1aordermesh.notifications.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12:\n\x04kind\x18\x04 \x01(\x0e\x32,.ordermesh.notifications.v1.NotificationKind\x12<\n\x05state\x18\x05 \x01(\x0e\x32-.ordermesh.notifications.v1.NotificationState\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsend_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*Y\n\x10NotificationKind\x12!\n\x1dNOTIFICATION_KIND_UNSPECIFIED\x10\x00\x12\"\n\x1eNOTIFICATION_KIND_CONFIRMATION\x10\x01*t\n\x11NotificationState\x12\"\n\x1eNOTIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aNOTIFICATION_STATE_PENDING\x10\x01\x12\x1b\n\x17NOTIFICATION_STATE_SENT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/notifications/v1/notifications.proto\x12\x1aordermesh.notifications.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x0cNotification\x12\x17\n\x0fnotification_id\x18\x01 \x01(\t\x12\x10\n\x08order_id\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\x12:\n\x04kind\x18\x04 \x01(\x0e\x32,.ordermesh.notifications.v1.NotificationKind\x12<\n\x05state\x18\x05 \x01(\x0e\x32-.ordermesh.notifications.v1.NotificationState\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x05\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12-\n\tsend_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*x\n\x10NotificationKind\x12!\n\x1dNOTIFICATION_KIND_UNSPECIFIED\x10\x00\x12\"\n\x1eNOTIFICATION_KIND_CONFIRMATION\x10\x01\x12\x1d\n\x19NOTIFICATION_KIND_RECEIPT\x10\x02*t\n\x11NotificationState\x12\"\n\x1eNOTIFICATION_STATE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aNOTIFICATION_STATE_PENDING\x10\x01\x12\x1b\n\x17NOTIFICATION_STATE_SENT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,9 +33,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.notifications.v1.
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NOTIFICATIONKIND']._serialized_start=428
-  _globals['_NOTIFICATIONKIND']._serialized_end=517
-  _globals['_NOTIFICATIONSTATE']._serialized_start=519
-  _globals['_NOTIFICATIONSTATE']._serialized_end=635
+  _globals['_NOTIFICATIONKIND']._serialized_end=548
+  _globals['_NOTIFICATIONSTATE']._serialized_start=550
+  _globals['_NOTIFICATIONSTATE']._serialized_end=666
   _globals['_NOTIFICATION']._serialized_start=112
   _globals['_NOTIFICATION']._serialized_end=426
 # @@protoc_insertion_point(module_scope)

@@ -28,6 +28,8 @@ class _NotificationKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Noti
     """Not set; never stored."""
     NOTIFICATION_KIND_CONFIRMATION: _NotificationKind.ValueType  # 1
     """The order is confirmed."""
+    NOTIFICATION_KIND_RECEIPT: _NotificationKind.ValueType  # 2
+    """The order was received; its outcome is open."""
 
 class NotificationKind(_NotificationKind, metaclass=_NotificationKindEnumTypeWrapper):
     """What a message says."""
@@ -36,6 +38,8 @@ NOTIFICATION_KIND_UNSPECIFIED: NotificationKind.ValueType  # 0
 """Not set; never stored."""
 NOTIFICATION_KIND_CONFIRMATION: NotificationKind.ValueType  # 1
 """The order is confirmed."""
+NOTIFICATION_KIND_RECEIPT: NotificationKind.ValueType  # 2
+"""The order was received; its outcome is open."""
 Global___NotificationKind: _TypeAlias = NotificationKind  # noqa: Y015
 
 class _NotificationState:

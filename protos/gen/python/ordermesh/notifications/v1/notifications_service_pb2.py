@@ -26,9 +26,10 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.notifications.v1 import notifications_pb2 as ordermesh_dot_notifications_dot_v1_dot_notifications__pb2
+from ordermesh.sagas.v1 import sagas_pb2 as ordermesh_dot_sagas_dot_v1_dot_sagas__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6ordermesh/notifications/v1/notifications_service.proto\x12\x1aordermesh.notifications.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a.ordermesh/notifications/v1/notifications.proto\"\xc8\x03\n\x17SendConfirmationRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd3\x02\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\"Z\n\x18SendConfirmationResponse\x12>\n\x0cnotification\x18\x01 \x01(\x0b\x32(.ordermesh.notifications.v1.Notification\"s\n\x18ListNotificationsRequest\x12\x1d\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"u\n\x19ListNotificationsResponse\x12?\n\rnotifications\x18\x01 \x03(\x0b\x32(.ordermesh.notifications.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xab\x02\n\x14NotificationsService\x12\x86\x01\n\x10SendConfirmation\x12\x33.ordermesh.notifications.v1.SendConfirmationRequest\x1a\x34.ordermesh.notifications.v1.SendConfirmationResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x89\x01\n\x11ListNotifications\x12\x34.ordermesh.notifications.v1.ListNotificationsRequest\x1a\x35.ordermesh.notifications.v1.ListNotificationsResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n6ordermesh/notifications/v1/notifications_service.proto\x12\x1aordermesh.notifications.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a.ordermesh/notifications/v1/notifications.proto\x1a\x1eordermesh/sagas/v1/sagas.proto\"\x8a\x04\n\x17SendConfirmationRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd3\x02\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12@\n\x0c\x63oordination\x18\x05 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"Z\n\x18SendConfirmationResponse\x12>\n\x0cnotification\x18\x01 \x01(\x0b\x32(.ordermesh.notifications.v1.Notification\"s\n\x18ListNotificationsRequest\x12\x1d\n\x08order_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"u\n\x19ListNotificationsResponse\x12?\n\rnotifications\x18\x01 \x03(\x0b\x32(.ordermesh.notifications.v1.Notification\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xab\x02\n\x14NotificationsService\x12\x86\x01\n\x10SendConfirmation\x12\x33.ordermesh.notifications.v1.SendConfirmationRequest\x1a\x34.ordermesh.notifications.v1.SendConfirmationResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x89\x01\n\x11ListNotifications\x12\x34.ordermesh.notifications.v1.ListNotificationsRequest\x1a\x35.ordermesh.notifications.v1.ListNotificationsResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SENDCONFIRMATIONREQUEST'].fields_by_name['customer_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_SENDCONFIRMATIONREQUEST'].fields_by_name['total']._loaded_options = None
   _globals['_SENDCONFIRMATIONREQUEST'].fields_by_name['total']._serialized_options = b'\272H\253\002\272\001\244\002\n\rmoney_invalid\022Dmust be above zero, in whole cents, with a currency code such as EUR\032\314\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
+  _globals['_SENDCONFIRMATIONREQUEST'].fields_by_name['coordination']._loaded_options = None
+  _globals['_SENDCONFIRMATIONREQUEST'].fields_by_name['coordination']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['order_id']._loaded_options = None
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\010r\003\260\001\001\330\001\001'
   _globals['_LISTNOTIFICATIONSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -53,14 +56,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['SendConfirmation']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['ListNotifications']._loaded_options = None
   _globals['_NOTIFICATIONSSERVICE'].methods_by_name['ListNotifications']._serialized_options = b'\220\002\001\210\265\030\002'
-  _globals['_SENDCONFIRMATIONREQUEST']._serialized_start=223
-  _globals['_SENDCONFIRMATIONREQUEST']._serialized_end=679
-  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_start=681
-  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_end=771
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=773
-  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=888
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=890
-  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1007
-  _globals['_NOTIFICATIONSSERVICE']._serialized_start=1010
-  _globals['_NOTIFICATIONSSERVICE']._serialized_end=1309
+  _globals['_SENDCONFIRMATIONREQUEST']._serialized_start=255
+  _globals['_SENDCONFIRMATIONREQUEST']._serialized_end=777
+  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_start=779
+  _globals['_SENDCONFIRMATIONRESPONSE']._serialized_end=869
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_start=871
+  _globals['_LISTNOTIFICATIONSREQUEST']._serialized_end=986
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_start=988
+  _globals['_LISTNOTIFICATIONSRESPONSE']._serialized_end=1105
+  _globals['_NOTIFICATIONSSERVICE']._serialized_start=1108
+  _globals['_NOTIFICATIONSSERVICE']._serialized_end=1407
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.type import money_pb2 as _money_pb2
 from ordermesh.notifications.v1 import notifications_pb2 as _notifications_pb2
+from ordermesh.sagas.v1 import sagas_pb2 as _sagas_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -30,12 +31,15 @@ class SendConfirmationRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:send-confirmation`)."""
     order_id: _builtins.str
     """The confirmed order."""
     customer_id: _builtins.str
     """Whom to tell; the address is looked up when it is sent."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
     @_builtins.property
     def total(self) -> _money_pb2.Money:
         """What the order cost."""
@@ -47,10 +51,11 @@ class SendConfirmationRequest(_message.Message):
         order_id: _builtins.str = ...,
         customer_id: _builtins.str = ...,
         total: _money_pb2.Money | None = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "order_id", b"order_id", "request_id", b"request_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "customer_id", b"customer_id", "order_id", b"order_id", "request_id", b"request_id", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -36,7 +36,9 @@ class OrderPlaced(_message.Message):
     customer_id: _builtins.str
     """Whose order it is."""
     payment_token: _builtins.str
-    """An opaque reference to the customer's means of payment, useless outside payments."""
+    """An opaque reference to the customer's means of payment, useless outside payments. Only in a
+    choreographed saga, where payments learns it by this event.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_orders_pb2.OrderLine]:
         """What was ordered, at the price of its day."""

@@ -112,7 +112,9 @@ class _WaitEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Wait.ValueType],
     WAIT_ACCEPTED: _Wait.ValueType  # 1
     """Nothing: the order is recorded."""
     WAIT_STOCK_RESERVED: _Wait.ValueType  # 2
-    """The stock is reserved or refused."""
+    """The stock is reserved or refused. COORDINATION_CHOREOGRAPHY waits for the outcome instead: nobody
+    tells orders of a reservation alone.
+    """
     WAIT_FINAL: _Wait.ValueType  # 3
     """The order is confirmed or cancelled."""
 
@@ -124,7 +126,9 @@ WAIT_UNSPECIFIED: Wait.ValueType  # 0
 WAIT_ACCEPTED: Wait.ValueType  # 1
 """Nothing: the order is recorded."""
 WAIT_STOCK_RESERVED: Wait.ValueType  # 2
-"""The stock is reserved or refused."""
+"""The stock is reserved or refused. COORDINATION_CHOREOGRAPHY waits for the outcome instead: nobody
+tells orders of a reservation alone.
+"""
 WAIT_FINAL: Wait.ValueType  # 3
 """The order is confirmed or cancelled."""
 Global___Wait: _TypeAlias = Wait  # noqa: Y015

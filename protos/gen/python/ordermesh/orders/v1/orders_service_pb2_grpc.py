@@ -69,7 +69,8 @@ class OrdersServiceServicer:
     """
 
     def PlaceOrder(self, request, context):
-        """Places an order. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
+        """Places an order. With COORDINATION_CHOREOGRAPHY the answer is the accepted order, PENDING, unless `wait`
+        asks for more. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
         FAILED_PRECONDITION (OUT_OF_STOCK, PAYMENT_DECLINED, …) a cancelled one, its order_id in ErrorInfo;
         UNAVAILABLE means that nothing is charged or held, try again with the same request_id;
         ABORTED with REQUEST_IN_PROGRESS that the outcome is still open: ask again with the same request_id.

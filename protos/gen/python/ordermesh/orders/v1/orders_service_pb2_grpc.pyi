@@ -36,7 +36,8 @@ class OrdersServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OrdersServiceAsyncStub: ...
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.PlaceOrderRequest, _orders_service_pb2.PlaceOrderResponse]
-    """Places an order. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
+    """Places an order. With COORDINATION_CHOREOGRAPHY the answer is the accepted order, PENDING, unless `wait`
+    asks for more. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
     FAILED_PRECONDITION (OUT_OF_STOCK, PAYMENT_DECLINED, …) a cancelled one, its order_id in ErrorInfo;
     UNAVAILABLE means that nothing is charged or held, try again with the same request_id;
     ABORTED with REQUEST_IN_PROGRESS that the outcome is still open: ask again with the same request_id.
@@ -60,7 +61,8 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.PlaceOrderRequest, _orders_service_pb2.PlaceOrderResponse]  # type: ignore[assignment]
-    """Places an order. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
+    """Places an order. With COORDINATION_CHOREOGRAPHY the answer is the accepted order, PENDING, unless `wait`
+    asks for more. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
     FAILED_PRECONDITION (OUT_OF_STOCK, PAYMENT_DECLINED, …) a cancelled one, its order_id in ErrorInfo;
     UNAVAILABLE means that nothing is charged or held, try again with the same request_id;
     ABORTED with REQUEST_IN_PROGRESS that the outcome is still open: ask again with the same request_id.
@@ -87,7 +89,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_service_pb2.PlaceOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.PlaceOrderResponse, _abc.Awaitable[_orders_service_pb2.PlaceOrderResponse]]:
-        """Places an order. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
+        """Places an order. With COORDINATION_CHOREOGRAPHY the answer is the accepted order, PENDING, unless `wait`
+        asks for more. With COORDINATION_SYNC the answer is the outcome: OK is a confirmed order;
         FAILED_PRECONDITION (OUT_OF_STOCK, PAYMENT_DECLINED, …) a cancelled one, its order_id in ErrorInfo;
         UNAVAILABLE means that nothing is charged or held, try again with the same request_id;
         ABORTED with REQUEST_IN_PROGRESS that the outcome is still open: ask again with the same request_id.

@@ -7,6 +7,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.type import money_pb2 as _money_pb2
 from ordermesh.payments.v1 import payments_pb2 as _payments_pb2
+from ordermesh.sagas.v1 import sagas_pb2 as _sagas_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -29,6 +30,7 @@ class ProcessPaymentRequest(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     PAYMENT_TOKEN_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:charge`)."""
     order_id: _builtins.str
@@ -37,6 +39,8 @@ class ProcessPaymentRequest(_message.Message):
     """Whose order it is."""
     payment_token: _builtins.str
     """The customer's means of payment."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """The total of the order, above zero, in whole cents."""
@@ -49,10 +53,11 @@ class ProcessPaymentRequest(_message.Message):
         customer_id: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
         payment_token: _builtins.str = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "order_id", b"order_id", "payment_token", b"payment_token", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "coordination", b"coordination", "customer_id", b"customer_id", "order_id", b"order_id", "payment_token", b"payment_token", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -91,22 +96,26 @@ class CancelPaymentRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     ORDER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:cancel-payment`)."""
     order_id: _builtins.str
     """The order that is not to be paid."""
     reason: _builtins.str
     """Why, in UPPER_SNAKE, such as CANCELLED_BY_CUSTOMER; becomes the payment's reason."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
     def __init__(
         self,
         *,
         request_id: _builtins.str = ...,
         order_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "order_id", b"order_id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
