@@ -77,6 +77,12 @@ def access_denied() -> Problem:
     return Problem("denied", "ACCESS_DENIED", "no such thing, or it is not yours")
 
 
+def illegal_transition(state: str) -> Problem:
+    """An event that must never come in this state: it has no effect and is set aside."""
+    said = f"the event cannot follow in the state {state}"
+    return Problem("refused", "ILLEGAL_TRANSITION", said, {"state": state})
+
+
 def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
     """The ErrorInfo of an error that a call has raised; None if it has none, as gRPC's own errors."""
     status = rpc_status.from_call(error)  # type: ignore[arg-type]

@@ -6,8 +6,8 @@ of its aggregate. `docs/wire.md` has the rules that a service in any language mu
 
 from __future__ import annotations
 
+import re
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,6 +15,9 @@ from google.protobuf.message import Message
 
 CONTENT_TYPE = "application/protobuf"
 SPEC_VERSION = "1.0"
+MAX_VALUE_BYTES = 256 * 1024
+
+_TYPE = re.compile(r"^(?P<family>[a-z_.]+)\.v(?P<major>\d+)\.[A-Z]\w*$")
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,24 @@ class Event:
     payload: bytes = field(repr=False)
 
 
-class EnvelopeInvalid(ValueError):
-    """A record without the headers that every event has; the text names the first one that is wrong."""
+@dataclass(frozen=True)
+class Record:
+    """One record of a topic as it came: where it stood, and its bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None = field(repr=False)
+    headers: tuple[tuple[str, bytes], ...] = field(repr=False)
+
+
+class RecordUnusable(ValueError):
+    """A record that is no event of ours; `reason` is one of the catalogue in docs/wire.md."""
+
+    def __init__(self, reason: str, text: str) -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 def headers(event: Event) -> list[tuple[str, bytes]]:
@@ -58,18 +77,28 @@ def headers(event: Event) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in text.items()]
 
 
-def from_record(topic: str, key: bytes | None, value: bytes, found: Iterable[tuple[str, bytes]]) -> Event:
-    """The event in a record. Raises EnvelopeInvalid; the value is not decoded yet."""
-    text = {name: raw.decode("utf-8", "replace") for name, raw in found if raw is not None}
+def from_record(record: Record) -> Event:
+    """The event in a record; its value is not decoded yet. Raises RecordUnusable."""
+    if not record.value:
+        raise RecordUnusable("MALFORMED", "the record has no value")
+    if len(record.value) > MAX_VALUE_BYTES:
+        raise RecordUnusable("MALFORMED", f"the value has more than {MAX_VALUE_BYTES} bytes")
+    event = _envelope(record, record.value)
+    _check_type(event)
+    return event
+
+
+def _envelope(record: Record, value: bytes) -> Event:
+    text = {name: raw.decode("utf-8", "replace") for name, raw in record.headers if raw is not None}
     try:
         if text["ce_specversion"] != SPEC_VERSION or text["content-type"] != CONTENT_TYPE:
-            raise EnvelopeInvalid("ce_specversion or content-type is not ours")
+            raise RecordUnusable("ENVELOPE_INVALID", "ce_specversion or content-type is not ours")
         subject = uuid.UUID(text["ce_subject"])
-        if key is None or key.decode("utf-8", "replace") != str(subject):
-            raise EnvelopeInvalid("the key is not ce_subject")
+        if record.key is None or record.key.decode("utf-8", "replace") != str(subject):
+            raise RecordUnusable("ENVELOPE_INVALID", "the key is not ce_subject")
         return Event(
             event_id=uuid.UUID(text["ce_id"]),
-            topic=topic,
+            topic=record.topic,
             key=subject,
             version=int(text["ce_aggregateversion"]),
             type=text["ce_type"],
@@ -79,13 +108,24 @@ def from_record(topic: str, key: bytes | None, value: bytes, found: Iterable[tup
             payload=value,
         )
     except KeyError as error:
-        raise EnvelopeInvalid(f"header {error.args[0]} is missing") from error
-    except EnvelopeInvalid:
+        raise RecordUnusable("ENVELOPE_INVALID", f"header {error.args[0]} is missing") from error
+    except RecordUnusable:
         raise
     except ValueError as error:
-        raise EnvelopeInvalid("a header is not of its form") from error
+        raise RecordUnusable("ENVELOPE_INVALID", "a header is not of its form") from error
 
 
-def type_of(message: Message) -> str:
+def _check_type(event: Event) -> None:
+    """A topic is named after the proto package whose events it carries."""
+    found, expected = _TYPE.match(event.type), _TYPE.match(f"{event.topic}.X")
+    if found is None or (expected is not None and found["family"] != expected["family"]):
+        raise RecordUnusable("WRONG_TYPE", f"no event of the topic {event.topic}")
+    if expected is not None and int(found["major"]) > int(expected["major"]):
+        raise RecordUnusable("VERSION_TOO_NEW", "the event's major version is newer than this code")
+    if expected is not None and found["major"] != expected["major"]:
+        raise RecordUnusable("WRONG_TYPE", f"no event of the topic {event.topic}")
+
+
+def type_of(message: type[Message] | Message) -> str:
     """The `ce_type` of an event message: its full name."""
     return str(message.DESCRIPTOR.full_name)

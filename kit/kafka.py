@@ -42,6 +42,12 @@ class Publisher:
 
     async def publish(self, event: Event) -> None:
         """Return when the broker has the event. Raises UNAVAILABLE; the event may still arrive then."""
+        await self.send(event.topic, str(event.key).encode(), event.payload, headers(event))
+
+    async def send(
+        self, topic: str, key: bytes | None, value: bytes | None, with_headers: list[tuple[str, bytes]]
+    ) -> None:
+        """The same with any record."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -49,13 +55,7 @@ class Publisher:
             loop.call_soon_threadsafe(_settle, done, error)
 
         try:
-            self._current().produce(
-                event.topic,
-                key=str(event.key),
-                value=event.payload,
-                headers=headers(event),
-                on_delivery=delivered,
-            )
+            self._current().produce(topic, key=key, value=value, headers=with_headers, on_delivery=delivered)
         except (BufferError, KafkaException) as error:
             self._check(error)
             raise unavailable("kafka", "the broker does not take events") from error
@@ -65,11 +65,12 @@ class Publisher:
             self._check(error)
             raise unavailable("kafka", "the broker does not take events") from error
 
-    def close(self) -> None:
+    def close(self, seconds: float = 1.0) -> None:
         """Let what is under way arrive, shortly; the outbox keeps the rest."""
         self._stopping.set()
         if self._producer is not None:
-            self._producer.flush(1.0)
+            self._producer.flush(seconds)
+            self._producer.purge()
 
     def _current(self) -> Any:
         if self._producer is None:

@@ -114,7 +114,13 @@ class Relay:
     async def sweep(self) -> int:
         """Send what was left behind, shard by shard; returns how many events were sent."""
         sent = 0
-        for shard in range(SHARDS):
+        async with self._database.statement() as connection:
+            shards = await connection.fetch(
+                f"""select distinct abs(hashtext(key::text)) % {SHARDS} as shard from outbox
+                     where sent_time is null and create_time < clock_timestamp() - $1::interval""",  # noqa: S608
+                LEFT_BEHIND,
+            )
+        for shard in [row["shard"] for row in shards]:
             async with self._database.transaction() as connection:
                 if not await connection.fetchval(
                     "select pg_try_advisory_xact_lock($1, $2)", LOCK_CLASS, shard

@@ -13,6 +13,7 @@ from kit.background import Background
 from kit.channels import Peer
 from kit.crashpoint import arm
 from kit.database import Database, SchemaMismatch
+from kit.eventing import SERVICE, Eventing
 from kit.interceptors import Guard
 from kit.server import Server
 from kit.settings import ServiceSettings
@@ -41,6 +42,12 @@ class App:
     background: Background
     peers: Sequence[Peer] = ()
     rounds: Sequence[Round] = field(default_factory=tuple)
+    events: Eventing | None = None
+
+    @property
+    def all_servicers(self) -> dict[str, object]:
+        """Those of the service, and the EventsService of one that has to do with events."""
+        return self.servicers | ({SERVICE: self.events.servicer} if self.events else {})
 
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -61,7 +68,7 @@ def main(service: str, kind: type[S], build: Callable[[S], App]) -> None:
 async def _serve(service: str, chosen: S, build: Callable[[S], App]) -> None:
     app = build(chosen)
     await app.database.open()
-    server = Server(chosen.listen, Guard(service, app.tokens), app.servicers)
+    server = Server(chosen.listen, Guard(service, app.tokens), app.all_servicers)
     await server.start()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,6 +103,8 @@ async def _watch(server: Server, app: App) -> None:
         if now and not rounds_started:
             for item in app.rounds:
                 app.background.every(item.seconds, item.work, item.name)
+            if app.events is not None:
+                app.events.start()
             rounds_started = True
         if now != healthy:
             await server.set_healthy(now)
@@ -109,8 +118,12 @@ async def _drain(server: Server, app: App, watching: "asyncio.Task[None]", secon
         watching.cancel()
         await asyncio.wait({watching})
     await server.set_healthy(False)
+    if app.events is not None:
+        await app.events.stop()
     await server.stop(seconds)
     await app.background.drain(seconds)
+    if app.events is not None:
+        await asyncio.to_thread(app.events.close)
     for peer in app.peers:
         await peer.close()
     await app.database.close()

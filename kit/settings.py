@@ -26,6 +26,9 @@ EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[\w.-]+:\d{1,5})$")]
 """Where a peer listens: `host:port` or `unix:/path`."""
 
+KafkaAddress = Annotated[str, StringConstraints(pattern=r"^[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*$")]
+"""Brokers to begin with: `host:port`, several joined by commas."""
+
 
 def _seconds(value: Any) -> Any:
     """Pydantic would read the text "120" as a malformed ISO duration."""

@@ -42,11 +42,11 @@ BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
 SERVICES: Mapping[str, tuple[str, ...]] = {
     "users": (),
     "products": ("users",),
-    "inventory": ("users",),
+    "inventory": ("users", "kafka"),
     "processor": (),
-    "payments": ("users", "processor"),
-    "notifications": ("users", "smtp"),
-    "orders": ("users", "products", "inventory", "payments", "notifications"),
+    "payments": ("users", "processor", "kafka"),
+    "notifications": ("users", "smtp", "kafka"),
+    "orders": ("users", "products", "inventory", "payments", "notifications", "kafka"),
 }
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
 

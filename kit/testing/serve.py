@@ -23,7 +23,7 @@ async def serving(service: str, app: App, address: str = "") -> AsyncIterator[gr
     with tempfile.TemporaryDirectory(prefix="om-") as folder:
         address = address or f"unix:{folder}/socket"
         await app.database.open()
-        server = Server(address, Guard(service, app.tokens), app.servicers)
+        server = Server(address, Guard(service, app.tokens), app.all_servicers)
         await server.start()
         await server.set_healthy(True)
         try:
@@ -32,6 +32,8 @@ async def serving(service: str, app: App, address: str = "") -> AsyncIterator[gr
         finally:
             await server.stop(1)
             await app.background.drain(1)
+            if app.events is not None:
+                app.events.close(0)
             for peer in app.peers:
                 await peer.close()
             await app.database.close()

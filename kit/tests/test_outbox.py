@@ -14,20 +14,12 @@ from kit.database import Database
 from kit.errors import unavailable
 from kit.events import Event
 from kit.outbox import Relay
+from kit.testing.events import TABLES
 from kit.testing.postgres import scratch_database
 from ordermesh.orders.v1.orders_events_pb2 import OrderConfirmed, OrderPlaced
 
 pytestmark = pytest.mark.postgres
 TOPIC = "ordermesh.orders.v1"
-TABLES = """-- migrate:up
-create table outbox (
-    event_id uuid primary key, topic text not null, key uuid not null, version bigint not null,
-    type text not null, coordination text not null, traceparent text not null, payload bytea not null,
-    create_time timestamptz not null default clock_timestamp(), sent_time timestamptz);
-create index outbox_unsent on outbox (key, topic, version) where sent_time is null;
-create index outbox_sent on outbox (sent_time) where sent_time is not null;
--- migrate:down
-"""
 
 
 class Broker:

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from kit import call
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
@@ -21,18 +20,18 @@ class InventoryServicer(inventory_service_pb2_grpc.InventoryServiceServicer):
     async def ReserveStock(self, request: pb.ReserveStockRequest, context: Any) -> pb.ReserveStockResponse:
         """Hold all lines of an order or none."""
         command = messages.to_reserve_stock(request)
-        reservation = await usecases.reserve_stock(command, self._uow, self._hold)
-        return pb.ReserveStockResponse(reservation=messages.from_reservation(reservation))
+        decision = await usecases.reserve_stock(command, self._uow, self._hold)
+        return pb.ReserveStockResponse(reservation=messages.from_reservation(decision.answer()))
 
     async def ReleaseStock(self, request: pb.ReleaseStockRequest, context: Any) -> pb.ReleaseStockResponse:
         """Give an order's stock back."""
-        reservation = await usecases.release_stock(UUID(request.order_id), self._uow)
-        return pb.ReleaseStockResponse(reservation=messages.from_reservation(reservation))
+        decision = await usecases.release_stock(messages.to_release_stock(request), self._uow)
+        return pb.ReleaseStockResponse(reservation=messages.from_reservation(decision.answer()))
 
     async def CommitStock(self, request: pb.CommitStockRequest, context: Any) -> pb.CommitStockResponse:
         """Mark an order's stock as sold."""
-        reservation = await usecases.commit_stock(UUID(request.order_id), self._uow)
-        return pb.CommitStockResponse(reservation=messages.from_reservation(reservation))
+        decision = await usecases.commit_stock(messages.to_commit_stock(request), self._uow)
+        return pb.CommitStockResponse(reservation=messages.from_reservation(decision.answer()))
 
     async def GetStock(self, request: pb.GetStockRequest, context: Any) -> pb.GetStockResponse:
         """Read the stock of one product."""

@@ -8,18 +8,42 @@ from typing import Protocol
 from uuid import UUID
 
 import kit
+from kit.errors import illegal_transition
 from kit.logs import log
 from kit.requests import RequestKey
 from services.inventory import domain
 from services.inventory.domain import Decision, Line, Reservation, Stock
 
+EXPIRE_AT_ONCE = 50
+
 
 @dataclass(frozen=True)
 class ReserveStock:
-    """Hold these lines for this order."""
+    """Hold these lines for this order; `event_id` if an event says so, and no call."""
 
     order_id: UUID
     lines: tuple[Line, ...]
+    coordination: str
+    event_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class ReleaseStock:
+    """Give this order's stock back, for this reason."""
+
+    order_id: UUID
+    reason: str
+    coordination: str
+    event_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class CommitStock:
+    """Sell this order's stock."""
+
+    order_id: UUID
+    coordination: str
+    event_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -34,8 +58,11 @@ class Restock:
 class Transaction(Protocol):
     """What a use case needs of the store, all in one transaction."""
 
-    async def reservation(self, order_id: UUID) -> tuple[Reservation, datetime]:
+    async def reservation(self, order_id: UUID, coordination: str) -> tuple[Reservation, datetime]:
         """The order's reservation, locked, and the database's time."""
+
+    async def overdue(self, limit: int) -> list[UUID]:
+        """Orders whose hold is overdue, which nobody has been told yet."""
 
     async def stock(self, skus: list[str]) -> Mapping[str, Stock]:
         """The stock of these products, locked in the order of their skus."""
@@ -53,38 +80,50 @@ class Transaction(Protocol):
 class UnitOfWork(Protocol):
     """Opens transactions."""
 
-    def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction, committed when the block ends well."""
+    def begin(self, event_id: UUID | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends well; raises AlreadyApplied for an event that had
+        its effect before.
+        """
 
 
-async def reserve_stock(command: ReserveStock, uow: UnitOfWork, hold: timedelta) -> Reservation:
+async def reserve_stock(command: ReserveStock, uow: UnitOfWork, hold: timedelta) -> Decision:
     """Hold all lines of an order or none."""
-    async with uow.begin() as tx:
-        reservation, now = await tx.reservation(command.order_id)
+    async with uow.begin(command.event_id) as tx:
+        reservation, now = await tx.reservation(command.order_id, command.coordination)
         stock = await tx.stock([line.sku for line in command.lines])
         decision = domain.reserve(reservation, command.lines, stock, now, hold)
-        await tx.record(decision)
+        await tx.record(_sound(decision, command.event_id))
         kit.crashpoint("inventory.before_commit")
     kit.crashpoint("inventory.after_commit")
-    return _told(decision)
+    return decision
 
 
-async def release_stock(order_id: UUID, uow: UnitOfWork) -> Reservation:
+async def release_stock(command: ReleaseStock, uow: UnitOfWork) -> Decision:
     """Give an order's stock back."""
-    async with uow.begin() as tx:
-        reservation, _ = await tx.reservation(order_id)
-        decision = domain.release(reservation)
-        await tx.record(decision)
-    return _told(decision)
+    async with uow.begin(command.event_id) as tx:
+        reservation, _ = await tx.reservation(command.order_id, command.coordination)
+        decision = domain.release(reservation, command.reason)
+        await tx.record(_sound(decision, command.event_id))
+    return decision
 
 
-async def commit_stock(order_id: UUID, uow: UnitOfWork) -> Reservation:
+async def commit_stock(command: CommitStock, uow: UnitOfWork) -> Decision:
     """Mark an order's stock as sold."""
-    async with uow.begin() as tx:
-        reservation, _ = await tx.reservation(order_id)
+    async with uow.begin(command.event_id) as tx:
+        reservation, _ = await tx.reservation(command.order_id, command.coordination)
         decision = domain.commit(reservation)
-        await tx.record(decision)
-    return _told(decision)
+        await tx.record(_sound(decision, command.event_id))
+    return decision
+
+
+async def tell_expiries(uow: UnitOfWork) -> None:
+    """Say of each overdue hold once that it is; the stock stays held."""
+    async with uow.begin() as tx:
+        overdue = await tx.overdue(EXPIRE_AT_ONCE)
+    for order_id in overdue:
+        async with uow.begin() as tx:
+            reservation, now = await tx.reservation(order_id, "")
+            await tx.record(domain.expire(reservation, now))
 
 
 async def restock(command: Restock, uow: UnitOfWork) -> Stock:
@@ -99,8 +138,11 @@ async def get_stock(sku: str, uow: UnitOfWork) -> Stock:
         return await tx.read_stock(sku)
 
 
-def _told(decision: Decision) -> Reservation:
+def _sound(decision: Decision, event_id: UUID | None) -> Decision:
+    """What must never happen is reported; an event that brings it about is undone and set aside."""
     if decision.alarm:
         reservation = decision.reservation
         log().error("alarm", order_id=str(reservation.order_id), state=reservation.state)
-    return decision.answer()
+        if event_id is not None:
+            raise illegal_transition(reservation.state)
+    return decision

@@ -74,7 +74,7 @@ class Delivery:
         kit.crashpoint("notifications.after_send")
         try:
             async with self._uow.begin() as tx:
-                found, now = await tx.notification(notification.notification_id, notification.order_id)
+                found, now = await tx.notification(notification, "")
                 decision = (domain.delivered if sent else domain.failed)(found, now)
                 await tx.record(decision)
         except Problem as problem:

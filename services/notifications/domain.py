@@ -27,6 +27,7 @@ class Kind(StrEnum):
     """What a message says."""
 
     CONFIRMATION = "CONFIRMATION"
+    RECEIPT = "RECEIPT"
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def delivered(notification: Notification, now: datetime) -> Decision:
         return Decision(notification)
     attempts = notification.attempts + 1
     sent = replace(notification, state=State.SENT, attempts=attempts, next_attempt_time=None, send_time=now)
-    return Decision(sent, (ConfirmationSent(notification.order_id),))
+    told = (ConfirmationSent(notification.order_id),) if notification.kind is Kind.CONFIRMATION else ()
+    return Decision(sent, told)
 
 
 def failed(notification: Notification, now: datetime) -> Decision:

@@ -7,10 +7,16 @@ import aiosmtplib
 
 from kit.errors import Problem
 from services.notifications.delivery import Contact
-from services.notifications.domain import Notification, Terms
+from services.notifications.domain import Kind, Notification, Terms
 
 SMTP_SECONDS = 3.0
 """For each answer of the mail server."""
+
+_TEXTS = {
+    Kind.RECEIPT: ("We have received your order", "was received", "We write again when it is confirmed."),
+    Kind.CONFIRMATION: ("Your order is confirmed", "is confirmed", "Thank you for shopping with us."),
+}
+"""Subject, what has become of the order, and the last line."""
 
 
 class SmtpMailer:
@@ -48,13 +54,14 @@ def written(notification: Notification, contact: Contact, sender: str) -> EmailM
     message["Date"] = format_datetime(notification.create_time)
     message["From"] = sender
     message["To"] = contact.email
-    message["Subject"] = "Your order is confirmed"
+    subject, said, farewell = _TEXTS[notification.kind]
+    message["Subject"] = subject
     name = " ".join(contact.display_name.split())
     message.set_content(
         f"Hello {name},\n\n"
-        f"your order {notification.order_id} is confirmed.\n"
+        f"your order {notification.order_id} {said}.\n"
         f"The total is {_amount(notification.terms)}.\n\n"
-        "Thank you for shopping with us.\n"
+        f"{farewell}\n"
     )
     return message
 

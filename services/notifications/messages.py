@@ -3,22 +3,53 @@
 from datetime import datetime
 from uuid import UUID
 
+from google.protobuf.message import Message
+
 from kit import pages
 from kit.call import Caller
+from kit.events import Event
 from kit.ids import step_key
 from kit.money import to_minor
 from ordermesh.notifications.v1 import notifications_pb2, notifications_service_pb2
-from services.notifications.domain import Notification, Terms
-from services.notifications.usecases import ListNotifications, Position, SendConfirmation
+from ordermesh.notifications.v1.notifications_events_pb2 import ConfirmationSent
+from ordermesh.orders.v1.orders_events_pb2 import OrderPlaced
+from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
+from ordermesh.sagas.v1 import sagas_pb2
+from services.notifications.domain import Fact, Notification, Terms
+from services.notifications.usecases import ListNotifications, Position, SendMessage
 
-STEP = "send-confirmation"
+CONFIRMATION, RECEIPT = "send-confirmation", "send-receipt"
 
 
-def to_send_confirmation(request: notifications_service_pb2.SendConfirmationRequest) -> SendConfirmation:
+def to_send_confirmation(request: notifications_service_pb2.SendConfirmationRequest) -> SendMessage:
     """The command in a request. The message's identity is the step's key, whatever the request_id says."""
     order_id = UUID(request.order_id)
     terms = Terms(UUID(request.customer_id), to_minor(request.total), request.total.currency_code)
-    return SendConfirmation(step_key(order_id, STEP), order_id, terms)
+    coordination = sagas_pb2.Coordination.Name(request.coordination or sagas_pb2.COORDINATION_SYNC)
+    key = step_key(order_id, CONFIRMATION)
+    return SendMessage(key, order_id, terms, coordination.removeprefix("COORDINATION_"))
+
+
+def order_placed(event: Event, message: OrderPlaced) -> SendMessage:
+    """The command in an event."""
+    terms = Terms(UUID(message.customer_id), to_minor(message.total), message.total.currency_code)
+    return _of_event(event, RECEIPT, terms)
+
+
+def payment_processed(event: Event, message: PaymentProcessed) -> SendMessage:
+    """The command in an event."""
+    terms = Terms(UUID(message.customer_id), to_minor(message.amount), message.amount.currency_code)
+    return _of_event(event, CONFIRMATION, terms)
+
+
+def _of_event(event: Event, step: str, terms: Terms) -> SendMessage:
+    key = step_key(event.key, step)
+    return SendMessage(key, event.key, terms, event.coordination, event.event_id)
+
+
+def to_event(fact: Fact) -> Message:
+    """The event that tells a fact."""
+    return ConfirmationSent(order_id=str(fact.order_id))
 
 
 def to_list_notifications(

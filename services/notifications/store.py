@@ -1,42 +1,52 @@
 """The notifications service's table: one row a message."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+from google.protobuf.message import Message
 
+from kit import inbox, outbox
 from kit.database import Connection, Database
-from services.notifications.domain import LEASE, Decision, Kind, Notification, State, Terms
+from kit.outbox import Relay, Written
+from services.notifications.domain import LEASE, Decision, Fact, Kind, Notification, State, Terms
 from services.notifications.usecases import ListNotifications
+
+CONSUMER = "notifications"
+TOPIC = "ordermesh.notifications.v1"
 
 
 class NotificationsTransaction:
     """One transaction on the notifications database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, to_event: Callable[[Fact], Message]) -> None:
         self._connection = connection
+        self._to_event = to_event
+        self._coordination = ""
+        self.written: list[Written] = []
 
-    async def notification(self, notification_id: UUID, order_id: UUID) -> tuple[Notification, datetime]:
-        """The message, locked, and the database's time. Two first requests meet at the row that the
-        insert makes.
+    async def notification(self, wanted: Notification, coordination: str) -> tuple[Notification, datetime]:
+        """The message as it is now, locked, and the database's time; `wanted` if it is not known yet. Two
+        first requests meet at the row that the insert makes.
         """
-        await self._connection.execute(
-            """insert into notifications (notification_id, order_id, kind) values ($1, $2, 'CONFIRMATION')
-               on conflict do nothing""",
-            notification_id,
-            order_id,
-        )
         row = await self._connection.fetchrow(
-            "select *, clock_timestamp() as now from notifications where notification_id = $1 for update",
-            notification_id,
+            """insert into notifications (notification_id, order_id, kind, coordination)
+               values ($1, $2, $3, $4)
+               on conflict (notification_id) do update set order_id = excluded.order_id
+               returning *, clock_timestamp() as now""",
+            wanted.notification_id,
+            wanted.order_id,
+            wanted.kind,
+            coordination,
         )
         assert row is not None  # noqa: S101 - inserted above
+        self._coordination = row["coordination"]
         return _notification(row), row["now"]
 
     async def record(self, decision: Decision) -> None:
-        """Write the message."""
+        """Write the message, then what is true from now on: one fact an order, so its version is 1."""
         notification, terms = decision.notification, decision.notification.terms
         await self._connection.execute(
             """update notifications set state = $2, customer_id = $3, total_minor = $4, currency_code = $5,
@@ -51,6 +61,10 @@ class NotificationsTransaction:
             notification.next_attempt_time,
             notification.send_time,
         )
+        events = [(n, self._to_event(fact)) for n, fact in enumerate(decision.facts, 1)]
+        if events:
+            order_id, coordination = notification.order_id, self._coordination
+            self.written.append(await outbox.write(self._connection, TOPIC, order_id, events, coordination))
 
     async def page(self, query: ListNotifications) -> list[Notification]:
         """The messages of a page, newest first, and one more if there is another page."""
@@ -100,13 +114,20 @@ def _notification(row: asyncpg.Record) -> Notification:
 
 
 class NotificationsUnitOfWork:
-    """Opens transactions on the notifications database."""
+    """Opens transactions on the notifications database, and sends the events that they wrote."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, relay: Relay, to_event: Callable[[Fact], Message]) -> None:
         self._database = database
+        self._relay = relay
+        self._to_event = to_event
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[NotificationsTransaction]:
-        """One transaction, committed when the block ends well."""
+    async def begin(self, event_id: UUID | None = None) -> AsyncIterator[NotificationsTransaction]:
+        """One transaction, committed when the block ends well; the effect of an event, if it is one."""
         async with self._database.transaction() as connection:
-            yield NotificationsTransaction(connection)
+            if event_id is not None:
+                await inbox.mark(connection, CONSUMER, event_id)
+            tx = NotificationsTransaction(connection, self._to_event)
+            yield tx
+        for written in tx.written:
+            self._relay.committed(written)

@@ -12,7 +12,7 @@ from uuid import UUID
 import kit
 from kit import call
 from services.notifications import domain
-from services.notifications.domain import Decision, Notification, State, Terms
+from services.notifications.domain import Decision, Kind, Notification, State, Terms
 
 SEND_SECONDS = 3.0
 """How long the first try is waited for, if the caller waits that long."""
@@ -21,12 +21,14 @@ TO_ANSWER_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
-class SendConfirmation:
-    """Tell this customer that the order is confirmed."""
+class SendMessage:
+    """Tell this customer what has become of the order; `event_id` if an event says so, and no call."""
 
     notification_id: UUID
     order_id: UUID
     terms: Terms
+    coordination: str
+    event_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,8 @@ class ListNotifications:
 class Transaction(Protocol):
     """What a use case needs of the store, all in one transaction."""
 
-    async def notification(self, notification_id: UUID, order_id: UUID) -> tuple[Notification, datetime]:
-        """The message, locked, and the database's time."""
+    async def notification(self, wanted: Notification, coordination: str) -> tuple[Notification, datetime]:
+        """The message as it is now, locked, and the database's time; `wanted` if it is not known yet."""
 
     async def record(self, decision: Decision) -> None:
         """Write what was decided."""
@@ -66,8 +68,10 @@ class Transaction(Protocol):
 class UnitOfWork(Protocol):
     """Opens transactions."""
 
-    def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction, committed when the block ends well."""
+    def begin(self, event_id: UUID | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends well; raises AlreadyApplied for an event that had
+        its effect before.
+        """
 
 
 class Delivering(Protocol):
@@ -77,12 +81,21 @@ class Delivering(Protocol):
         """Try now; what has become of it after so many seconds. The try goes on whoever stops waiting."""
 
 
-async def send_confirmation(
-    command: SendConfirmation, uow: UnitOfWork, delivering: Delivering
-) -> Notification:
+async def send_confirmation(command: SendMessage, uow: UnitOfWork, delivering: Delivering) -> Notification:
+    """Tell the customer that the order is confirmed."""
+    return await _send(Kind.CONFIRMATION, command, uow, delivering)
+
+
+async def send_receipt(command: SendMessage, uow: UnitOfWork, delivering: Delivering) -> Notification:
+    """Tell the customer that the order was received."""
+    return await _send(Kind.RECEIPT, command, uow, delivering)
+
+
+async def _send(kind: Kind, command: SendMessage, uow: UnitOfWork, delivering: Delivering) -> Notification:
     """Record the message once and try to send it; what fails now is tried again later."""
-    async with uow.begin() as tx:
-        notification, now = await tx.notification(command.notification_id, command.order_id)
+    async with uow.begin(command.event_id) as tx:
+        wanted = Notification(command.notification_id, command.order_id, kind)
+        notification, now = await tx.notification(wanted, command.coordination)
         decision = domain.send(notification, command.terms, now)
         pending = decision.answer()
         await tx.record(decision)

@@ -5,14 +5,17 @@ from pathlib import Path
 from kit.background import Background
 from kit.channels import Peer
 from kit.database import Database
+from kit.eventing import Eventing
 from kit.run import App, Round
 from kit.tokens import TokenVerifier, keys_of
+from services.notifications import messages
+from services.notifications.consumer import NotificationsConsumer
 from services.notifications.contacts import UsersContacts
 from services.notifications.delivery import Delivery
 from services.notifications.mail import SmtpMailer
 from services.notifications.rpc import NotificationsServicer
 from services.notifications.settings import Settings
-from services.notifications.store import NotificationsUnitOfWork
+from services.notifications.store import CONSUMER, NotificationsUnitOfWork
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -22,9 +25,11 @@ def build(settings: Settings) -> App:
     database = Database(settings.database_url.get_secret_value(), MIGRATIONS)
     users = Peer("users", settings.users_address)
     background = Background()
-    uow = NotificationsUnitOfWork(database)
+    events = Eventing("notifications", database, settings.kafka_address, background)
+    uow = NotificationsUnitOfWork(database, events.relay, messages.to_event)
     mailer = SmtpMailer(settings.smtp_address, settings.sender)
     delivery = Delivery(uow, UsersContacts(users), mailer, background)
+    events.consume(NotificationsConsumer(CONSUMER, uow, delivery).subscription)
     return App(
         database=database,
         tokens=TokenVerifier(keys_of(users)),
@@ -32,4 +37,5 @@ def build(settings: Settings) -> App:
         background=background,
         peers=[users],
         rounds=[Round("send", settings.retry_seconds, delivery.sweep)],
+        events=events,
     )

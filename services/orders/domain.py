@@ -19,6 +19,8 @@ class State(StrEnum):
 
 
 FINAL = (State.CONFIRMED, State.CANCELLED)
+CUSTOMER = "CANCELLED_BY_CUSTOMER"
+"""The reason of a cancellation that the customer has asked for."""
 
 
 class Coordination(StrEnum):
@@ -43,6 +45,14 @@ class Wait(StrEnum):
     ACCEPTED = "ACCEPTED"
     STOCK_RESERVED = "STOCK_RESERVED"
     FINAL = "FINAL"
+
+
+class Told(StrEnum):
+    """What the participants tell an order of its end."""
+
+    PAYMENT_PROCESSED = "PaymentProcessed"
+    STOCK_RESERVATION_FAILED = "StockReservationFailed"
+    STOCK_RELEASED = "StockReleased"
 
 
 @dataclass(frozen=True)
@@ -136,6 +146,12 @@ class AccessDenied(Exception):
         super().__init__("no such order, or it is not yours")
 
 
+class OrderUnknown(Exception):
+    """An event tells of an order that was never placed: it is recorded before anybody hears of it."""
+
+    kind, reason = "missing", "ORDER_UNKNOWN"
+
+
 class CurrenciesDiffer(Exception):
     """An order has one currency."""
 
@@ -167,6 +183,17 @@ def total_of(lines: tuple[Line, ...]) -> int:
 def place(order: Order) -> Decision:
     """A new order is pending."""
     return Decision(order, (OrderPlaced(order.order_id),))
+
+
+def hear(order: Order, told: Told, reason: str) -> Decision:
+    """Whatever the participants tell, by a call or by an event."""
+    match told:
+        case Told.PAYMENT_PROCESSED:
+            return payment_processed(order)
+        case Told.STOCK_RESERVATION_FAILED:
+            return stock_reservation_failed(order, reason)
+        case Told.STOCK_RELEASED:
+            return stock_released(order, reason)
 
 
 def payment_processed(order: Order) -> Decision:

@@ -3,12 +3,19 @@
 from datetime import datetime
 from uuid import UUID
 
+from google.protobuf.message import Message
+
 from kit import call, pages
+from kit.events import Event
 from kit.money import from_minor
 from kit.requests import request_key
+from ordermesh.inventory.v1.inventory_events_pb2 import StockReleased, StockReservationFailed
+from ordermesh.orders.v1 import orders_events_pb2 as told
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
-from services.orders.domain import Coordination, Flow, Order, Wait
-from services.orders.usecases import PlaceOrder, Status, Viewer
+from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
+from services.orders import domain
+from services.orders.domain import Coordination, Fact, Flow, Order, Told, Wait
+from services.orders.usecases import HearOutcome, PlaceOrder, Status, Viewer
 
 
 def to_viewer() -> Viewer:
@@ -46,13 +53,58 @@ def from_order(order: Order) -> orders_pb2.Order:
         reason=order.reason,
         cancel_requested=order.cancel_requested,
     )
-    for line in order.lines:
-        unit_price = from_minor(line.unit_price, order.currency_code)
-        message.lines.add(sku=line.sku, title=line.title, quantity=line.quantity, unit_price=unit_price)
+    message.lines.extend(_from_lines(order))
     if order.create_time is not None and order.update_time is not None:
         message.create_time.FromDatetime(order.create_time)
         message.update_time.FromDatetime(order.update_time)
     return message
+
+
+def _from_lines(order: Order) -> list[orders_pb2.OrderLine]:
+    return [
+        orders_pb2.OrderLine(
+            sku=line.sku,
+            title=line.title,
+            quantity=line.quantity,
+            unit_price=from_minor(line.unit_price, order.currency_code),
+        )
+        for line in order.lines
+    ]
+
+
+def payment_processed(event: Event, message: PaymentProcessed) -> HearOutcome:
+    """The command in an event."""
+    return HearOutcome(event.key, event.event_id, Told.PAYMENT_PROCESSED)
+
+
+def stock_reservation_failed(event: Event, message: StockReservationFailed) -> HearOutcome:
+    """The command in an event."""
+    return HearOutcome(event.key, event.event_id, Told.STOCK_RESERVATION_FAILED, message.reason)
+
+
+def stock_released(event: Event, message: StockReleased) -> HearOutcome:
+    """The command in an event."""
+    return HearOutcome(event.key, event.event_id, Told.STOCK_RELEASED, message.reason)
+
+
+def to_event(fact: Fact, order: Order, payment_token: str) -> Message:
+    """The event that tells a fact of this order; the token only where payments learns it by the event."""
+    order_id = str(fact.order_id)
+    match fact:
+        case domain.OrderPlaced():
+            return told.OrderPlaced(
+                order_id=order_id,
+                customer_id=str(order.customer_id),
+                lines=_from_lines(order),
+                total=from_minor(order.total, order.currency_code),
+                payment_token=payment_token,
+            )
+        case domain.OrderCancellationRequested():
+            return told.OrderCancellationRequested(order_id=order_id, reason=domain.CUSTOMER)
+        case domain.OrderConfirmed():
+            return told.OrderConfirmed(order_id=order_id)
+        case domain.OrderCancelled():
+            return told.OrderCancelled(order_id=order_id, reason=fact.reason)
 
 
 def from_status(status: Status) -> orders_pb2.OrderStatus:

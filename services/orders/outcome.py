@@ -8,8 +8,11 @@ from services.orders.domain import Order
 
 
 class Verdict(StrEnum):
-    """How far an order's outcome is known: RETRY means that nothing is charged or held, and never will be."""
+    """How far an order's outcome is known: RETRY means that nothing is charged or held, and never will be.
+    ACCEPTED: it is open, and the caller does not wait for it.
+    """
 
+    ACCEPTED = "ACCEPTED"
     CONFIRMED = "CONFIRMED"
     REFUSED = "REFUSED"
     RETRY = "RETRY"
@@ -28,7 +31,7 @@ class Outcome:
     details: dict[str, str] = field(default_factory=dict)
 
     def answer(self) -> Order:
-        """The confirmed order, or the refusal raised."""
+        """The order as it was accepted or confirmed, or the refusal raised."""
         match self.verdict:
             case Verdict.REFUSED:
                 raise OrderRefused(self)

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from kit.settings import Address, ServiceSettings
+from kit.settings import Address, KafkaAddress, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -20,5 +20,8 @@ class Settings(ServiceSettings):
     inventory_address: Address = Field(examples=["127.0.0.1:15054"])
     payments_address: Address = Field(examples=["127.0.0.1:15055"])
     notifications_address: Address = Field(examples=["127.0.0.1:15057"])
+    kafka_address: KafkaAddress = Field(
+        examples=["127.0.0.1:19092"], description="the brokers that take and give the events"
+    )
     lease_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     sweep_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0

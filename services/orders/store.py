@@ -7,28 +7,35 @@ from datetime import datetime
 from uuid import UUID
 
 import asyncpg
+from google.protobuf.message import Message
 
-from kit import requests
+from kit import inbox, outbox, requests
 from kit.database import Connection, Database
+from kit.outbox import Relay, Written
 from kit.requests import RequestKey
 from services.orders.changes import ChangeHub
 from services.orders.coordination.store import Journal
-from services.orders.domain import AccessDenied, Coordination, Decision, Flow, Line, Order, State
+from services.orders.domain import AccessDenied, Coordination, Decision, Fact, Flow, Line, Order, State
 from services.orders.usecases import Status, Viewer
 
 _READ = "select * from orders where order_id = $1"
 _READ_LOCKED = f"{_READ} for update"
+CONSUMER = "orders"
+TOPIC = "ordermesh.orders.v1"
+ToEvent = Callable[[Fact, Order, str], Message]
 PLACE_ORDER = "ordermesh.orders.v1.PlaceOrderRequest"
 
 
 class OrdersTransaction:
     """One transaction on the orders database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, to_event: ToEvent) -> None:
         self._connection = connection
+        self._to_event = to_event
         self.journal = Journal(connection)
         self.changed: set[UUID] = set()
         self.after_commit: list[Callable[[], None]] = []
+        self.written: list[Written] = []
 
     async def claim(self, key: RequestKey, order_id: UUID) -> UUID | None:
         """Take the request for this order; a repeat gets the order of the first."""
@@ -39,8 +46,10 @@ class OrdersTransaction:
         """Forget which request placed this order, so that the same request_id places a new one."""
         await requests.free(self._connection, PLACE_ORDER, str(order_id))
 
-    async def add(self, decision: Decision) -> None:
-        """Write a new order and the first entry of its history, in one statement."""
+    async def add(self, decision: Decision, payment_token: str) -> None:
+        """Write a new order and the first entry of its history, in one statement; then that it exists. The
+        token goes to payments by that event, where events carry the order.
+        """
         order = decision.order
         await self._connection.execute(
             """with made as (
@@ -63,6 +72,8 @@ class OrdersTransaction:
             order.coordination_reason,
             order.flow,
         )
+        by_event = order.coordination is Coordination.CHOREOGRAPHY
+        await self._tell(decision, payment_token if by_event else "")
 
     async def order(self, order_id: UUID, *, lock: bool = True) -> Order:
         """An order, locked unless it is only to be read."""
@@ -73,7 +84,9 @@ class OrdersTransaction:
         return _order(row)
 
     async def record(self, decision: Decision) -> Order:
-        """Write a change of an order and its entry in the history; nothing if no client can see a change."""
+        """Write a change of an order and its entry in the history, then what is true from now on; nothing if
+        no client can see a change.
+        """
         order = decision.order
         update_time = await self._connection.fetchval(
             """with changed as (
@@ -93,7 +106,22 @@ class OrdersTransaction:
         if update_time is None:
             return order
         self.changed.add(order.order_id)
+        await self._tell(decision)
         return replace(order, update_time=update_time)
+
+    async def wake(self, order_id: UUID) -> None:
+        """Let the sweeper of the synchronous chain look at an order now."""
+        await self.journal.wake(order_id)
+
+    async def _tell(self, decision: Decision, payment_token: str = "") -> None:
+        """Every version of an order is made by one fact, so the event's version is the order's."""
+        order = decision.order
+        events = [(order.version, self._to_event(fact, order, payment_token)) for fact in decision.facts]
+        if events:
+            written = await outbox.write(
+                self._connection, TOPIC, order.order_id, events, str(order.coordination)
+            )
+            self.written.append(written)
 
     async def visible(self, order_id: UUID, viewer: Viewer) -> Order:
         """An order the viewer may see; the query itself checks the owner."""
@@ -134,18 +162,26 @@ class OrdersTransaction:
 
 
 class OrdersUnitOfWork:
-    """Opens transactions on the orders database, and wakes the watchers of what they changed."""
+    """Opens transactions on the orders database; sends the events that they wrote, and wakes the watchers of
+    what they changed.
+    """
 
-    def __init__(self, database: Database, changes: ChangeHub) -> None:
+    def __init__(self, database: Database, changes: ChangeHub, relay: Relay, to_event: ToEvent) -> None:
         self._database = database
         self._changes = changes
+        self._relay = relay
+        self._to_event = to_event
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[OrdersTransaction]:
-        """One transaction, committed when the block ends well."""
+    async def begin(self, event_id: UUID | None = None) -> AsyncIterator[OrdersTransaction]:
+        """One transaction, committed when the block ends well; the effect of an event, if it is one."""
         async with self._database.transaction() as connection:
-            tx = OrdersTransaction(connection)
+            if event_id is not None:
+                await inbox.mark(connection, CONSUMER, event_id)
+            tx = OrdersTransaction(connection, self._to_event)
             yield tx
+        for written in tx.written:
+            self._relay.committed(written)
         for work in tx.after_commit:
             work()
         for order_id in tx.changed:

@@ -8,10 +8,22 @@ from typing import Protocol
 from uuid import UUID
 
 import kit
+from kit.errors import illegal_transition
 from kit.ids import new_id
 from kit.requests import RequestKey
 from services.orders import coordination, domain
-from services.orders.domain import Coordination, Decision, Flow, Order, Product, State, Wait
+from services.orders.domain import (
+    AccessDenied,
+    Coordination,
+    Decision,
+    Flow,
+    Order,
+    OrderUnknown,
+    Product,
+    State,
+    Told,
+    Wait,
+)
 from services.orders.outcome import Outcome, Verdict
 
 FALLBACK_SECONDS = 1.0
@@ -51,20 +63,33 @@ class Status:
     change_time: datetime
 
 
+@dataclass(frozen=True)
+class HearOutcome:
+    """An event tells how an order ends: paid, or (`reason`) why not, from the stock that says so."""
+
+    order_id: UUID
+    event_id: UUID
+    told: Told
+    reason: str = ""
+
+
 class Transaction(Protocol):
     """What a use case needs of the store, all in one transaction."""
 
     async def claim(self, key: RequestKey, order_id: UUID) -> UUID | None:
         """Take the request for this order; a repeat gets the order of the first."""
 
-    async def add(self, decision: Decision) -> None:
-        """Write a new order."""
+    async def add(self, decision: Decision, payment_token: str) -> None:
+        """Write a new order; the token is for payments, where events carry the order."""
 
     async def order(self, order_id: UUID) -> Order:
         """An order, locked; raises AccessDenied when there is none."""
 
     async def record(self, decision: Decision) -> Order:
         """Write a change of an order."""
+
+    async def wake(self, order_id: UUID) -> None:
+        """Let the sweeper of the synchronous chain look at an order now."""
 
     async def visible(self, order_id: UUID, viewer: Viewer) -> Order:
         """An order the viewer may see; raises AccessDenied, whether it is unknown or somebody else's."""
@@ -79,8 +104,10 @@ class Transaction(Protocol):
 class UnitOfWork(Protocol):
     """Opens transactions."""
 
-    def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction, committed when the block ends well."""
+    def begin(self, event_id: UUID | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends well; raises AlreadyApplied for an event that had
+        its effect before.
+        """
 
     async def recall(self, key: RequestKey) -> UUID | None:
         """The order that this request placed before."""
@@ -158,7 +185,7 @@ async def _create(
         first = await tx.claim(command.key, order.order_id)
         if first is not None:
             return first
-        await tx.add(domain.place(order))
+        await tx.add(domain.place(order), command.payment_token)
         await modes[chosen].begin(order, command.payment_token, tx)
         kit.crashpoint("orders.before_commit")
     kit.crashpoint("orders.after_commit")
@@ -181,6 +208,27 @@ async def cancel_order(
     if outcome.verdict is Verdict.CONFIRMED:
         raise domain.OrderNotCancellable(outcome.order)
     return outcome.order
+
+
+async def hear_outcome(command: HearOutcome, uow: UnitOfWork) -> None:
+    """Let the order's own state machine hear what another service has told."""
+    async with uow.begin(command.event_id) as tx:
+        try:
+            order = await tx.order(command.order_id)
+        except AccessDenied as error:
+            raise OrderUnknown("there is no such order") from error
+        decision = domain.hear(order, command.told, command.reason)
+        if decision.alarm:
+            raise illegal_transition(order.state)
+        await tx.record(decision)
+        kit.crashpoint("orders.before_outcome_commit")
+    kit.crashpoint("orders.after_outcome_commit")
+
+
+async def wake_sweeper(order_id: UUID, event_id: UUID, uow: UnitOfWork) -> None:
+    """An order of the synchronous chain has held its stock for too long: whoever sweeps takes it over."""
+    async with uow.begin(event_id) as tx:
+        await tx.wake(order_id)
 
 
 async def get_order(order_id: UUID, viewer: Viewer, uow: UnitOfWork) -> Order:

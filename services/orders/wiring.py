@@ -5,17 +5,22 @@ from pathlib import Path
 from kit.background import Background
 from kit.channels import Peer
 from kit.database import Database
+from kit.eventing import Eventing
 from kit.run import App, Round
 from kit.tokens import TokenVerifier, keys_of
+from services.orders import messages
 from services.orders.catalogue import ProductsCatalogue
 from services.orders.changes import ChangeHub
+from services.orders.consumer import OrdersConsumer
+from services.orders.coordination.choreography import Choreography
 from services.orders.coordination.driver import Driver
 from services.orders.coordination.participants import Participants
 from services.orders.coordination.sync import SyncCoordination
 from services.orders.domain import Coordination
 from services.orders.rpc import OrdersServicer
 from services.orders.settings import Settings
-from services.orders.store import OrdersUnitOfWork
+from services.orders.store import CONSUMER, OrdersUnitOfWork
+from services.orders.usecases import Mode
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -29,12 +34,18 @@ def build(settings: Settings) -> App:
     payments = Peer("payments", settings.payments_address)
     notifications = Peer("notifications", settings.notifications_address)
     changes = ChangeHub()
-    uow = OrdersUnitOfWork(database, changes)
+    background = Background()
+    events = Eventing("orders", database, settings.kafka_address, background)
+    uow = OrdersUnitOfWork(database, changes, events.relay, messages.to_event)
+    events.consume(OrdersConsumer(CONSUMER, uow).subscription)
     participants = Participants(inventory, payments, notifications)
     driver = Driver(uow, participants, changes, settings.lease_seconds)
-    background = Background()
     sync = SyncCoordination(uow, driver, background, changes, settings.lease_seconds)
-    servicer = OrdersServicer(uow, ProductsCatalogue(products), {Coordination.SYNC: sync}, changes)
+    modes: dict[Coordination, Mode] = {
+        Coordination.SYNC: sync,
+        Coordination.CHOREOGRAPHY: Choreography(uow, changes),
+    }
+    servicer = OrdersServicer(uow, ProductsCatalogue(products), modes, changes)
     return App(
         database=database,
         tokens=TokenVerifier(keys_of(users)),
@@ -42,4 +53,5 @@ def build(settings: Settings) -> App:
         background=background,
         peers=[users, products, inventory, payments, notifications],
         rounds=[Round("sweep", settings.sweep_seconds, sync.sweep)],
+        events=events,
     )

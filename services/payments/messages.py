@@ -2,22 +2,74 @@
 
 from uuid import UUID
 
+from google.protobuf.message import Message
+
+from kit.events import Event
 from kit.money import from_minor, to_minor
+from ordermesh.inventory.v1.inventory_events_pb2 import StockReservationExpired, StockReserved
+from ordermesh.orders.v1.orders_events_pb2 import OrderCancellationRequested, OrderPlaced
+from ordermesh.payments.v1 import payments_events_pb2 as told
 from ordermesh.payments.v1 import payments_pb2, payments_service_pb2
-from services.payments.domain import Payment, Terms
-from services.payments.usecases import CancelPayment, ProcessPayment
+from ordermesh.sagas.v1 import sagas_pb2
+from services.payments import domain
+from services.payments.domain import Fact, Payment, Terms
+from services.payments.usecases import CancelPayment, HearOfOrder, ProcessPayment
+
+EXPIRED = "RESERVATION_EXPIRED"
+
+
+def to_coordination(value: sagas_pb2.Coordination.ValueType) -> str:
+    """Who carries the order; a caller who does not say is the synchronous chain."""
+    return sagas_pb2.Coordination.Name(value or sagas_pb2.COORDINATION_SYNC).removeprefix("COORDINATION_")
 
 
 def to_process_payment(request: payments_service_pb2.ProcessPaymentRequest) -> ProcessPayment:
     """The command in a request."""
     amount = request.amount
     terms = Terms(UUID(request.customer_id), to_minor(amount), amount.currency_code, request.payment_token)
-    return ProcessPayment(UUID(request.order_id), terms)
+    return ProcessPayment(UUID(request.order_id), terms, to_coordination(request.coordination))
 
 
 def to_cancel_payment(request: payments_service_pb2.CancelPaymentRequest) -> CancelPayment:
     """The command in a request."""
-    return CancelPayment(UUID(request.order_id), request.reason)
+    return CancelPayment(UUID(request.order_id), request.reason, to_coordination(request.coordination))
+
+
+def order_placed(event: Event, message: OrderPlaced) -> HearOfOrder:
+    """The command in an event."""
+    customer_id, total = UUID(message.customer_id), message.total
+    terms = Terms(customer_id, to_minor(total), total.currency_code, message.payment_token)
+    return HearOfOrder(event.key, terms, event.coordination, event.event_id)
+
+
+def stock_reserved(event: Event, message: StockReserved) -> HearOfOrder:
+    """The command in an event."""
+    return HearOfOrder(event.key, None, event.coordination, event.event_id)
+
+
+def cancellation_requested(event: Event, message: OrderCancellationRequested) -> CancelPayment:
+    """The command in an event."""
+    return CancelPayment(event.key, message.reason, event.coordination, event.event_id)
+
+
+def reservation_expired(event: Event, message: StockReservationExpired) -> CancelPayment:
+    """The command in an event."""
+    return CancelPayment(event.key, EXPIRED, event.coordination, event.event_id)
+
+
+def to_event(fact: Fact, payment: Payment) -> Message:
+    """The event that tells a fact of this payment."""
+    order_id = str(fact.order_id)
+    match fact:
+        case domain.PaymentProcessed():
+            terms = payment.terms
+            assert terms is not None  # noqa: S101 - what is charged has terms; the table's check says so too
+            amount = from_minor(terms.amount_minor, terms.currency_code)
+            return told.PaymentProcessed(order_id=order_id, customer_id=str(terms.customer_id), amount=amount)
+        case domain.PaymentFailed():
+            return told.PaymentFailed(order_id=order_id, reason=fact.reason)
+        case domain.PaymentRefunded():
+            return told.PaymentRefunded(order_id=order_id)
 
 
 def from_payment(payment: Payment) -> payments_pb2.Payment:

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from kit.settings import Address, ServiceSettings
+from kit.settings import Address, KafkaAddress, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -15,6 +15,9 @@ class Settings(ServiceSettings):
 
     users_address: Address = Field(
         examples=["127.0.0.1:15051"], description="where the keys of tokens are fetched"
+    )
+    kafka_address: KafkaAddress = Field(
+        examples=["127.0.0.1:19092"], description="the brokers that take and give the events"
     )
     processor_address: Address = Field(
         examples=["127.0.0.1:15056"], description="the card processor that moves the money"

@@ -48,10 +48,27 @@ class Settlement:
         self._processor = processor
         self._background = background
         self._runs: dict[UUID, asyncio.Task[Payment]] = {}
+        self._unmarked: dict[UUID, set[UUID]] = {}  # events that wait for the outcome of their order
 
     async def outcome(self, payment: Payment, seconds: float) -> Payment:
         """What becomes of an open charge within so many seconds; it goes on whoever stops waiting."""
         return await _waited(self._run(payment, PAUSES), payment, seconds)
+
+    async def outcome_of_event(self, payment: Payment, seconds: float, event_id: UUID) -> None:
+        """The same for an event that has brought the charge about: it is marked with the outcome, or when the
+        time is over, for then the sweeper sees to it.
+        """
+        unmarked = self._unmarked.setdefault(payment.order_id, set())
+        unmarked.add(event_id)
+        try:
+            await _waited(self._run(payment, PAUSES), payment, seconds)
+            if event_id in unmarked:
+                async with self._uow.begin() as tx:
+                    await tx.mark(event_id)
+        finally:
+            unmarked.discard(event_id)
+            if not unmarked:
+                self._unmarked.pop(payment.order_id, None)
 
     async def under_way(self, payment: Payment, seconds: float) -> Payment:
         """The same, only if somebody here is at it already."""
@@ -104,11 +121,17 @@ class Settlement:
         return decision.payment
 
     async def _record(self, order_id: UUID, answer: Answer) -> Decision:
+        unmarked = self._unmarked.get(order_id, set())
+        events = tuple(unmarked)
         async with self._uow.begin() as tx:
-            payment, now = await tx.payment(order_id)
+            payment, now = await tx.payment(order_id, "")
             decision = domain.processor_answered(payment, answer, now)
             if not decision.refund_first:
                 await tx.record(decision)
+                for event_id in events:
+                    await tx.mark(event_id)
+        if not decision.refund_first:
+            unmarked.difference_update(events)
         if decision.alarm:
             log().error("alarm", order_id=str(order_id), detail=str(decision.refusal))
         return decision
@@ -116,7 +139,7 @@ class Settlement:
     async def _reloaded(self, payment: Payment) -> Payment:
         try:
             async with self._uow.begin() as tx:
-                return (await tx.payment(payment.order_id))[0]
+                return (await tx.payment(payment.order_id, ""))[0]
         except Problem:  # the database is away: go on with what we know, the record checks it again
             return payment
 

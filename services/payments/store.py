@@ -1,16 +1,22 @@
 """The payments service's table: one row an order."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import asyncpg
+from google.protobuf.message import Message
 
+from kit import inbox, outbox
 from kit.database import Connection, Database
 from kit.errors import access_denied
-from services.payments.domain import Decision, Payment, State, Terms
+from kit.outbox import Relay, Written
+from services.payments.domain import Decision, Fact, Payment, State, Terms
 
+CONSUMER = "payments"
+TOPIC = "ordermesh.payments.v1"
+ToEvent = Callable[[Fact, Payment], Message]
 LEASE = timedelta(seconds=5)
 """How long an open charge belongs to whoever works on it; each sweep doubles it."""
 LONGEST_LEASE = timedelta(seconds=30)
@@ -19,34 +25,50 @@ LONGEST_LEASE = timedelta(seconds=30)
 class PaymentsTransaction:
     """One transaction on the payments database."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, to_event: ToEvent) -> None:
         self._connection = connection
+        self._to_event = to_event
+        self._told: tuple[int, str] = (0, "")  # of the payment: events so far, coordination
+        self.written: list[Written] = []
 
-    async def payment(self, order_id: UUID) -> tuple[Payment, datetime]:
+    async def payment(self, order_id: UUID, coordination: str) -> tuple[Payment, datetime]:
         """The order's payment, locked, and the database's time. Two first messages of an order meet at
-        the row that the insert makes.
+        the row that the insert makes, and the first one's coordination stays.
         """
-        await self._connection.execute(
-            "insert into payments (order_id) values ($1) on conflict do nothing", order_id
-        )
         row = await self._connection.fetchrow(
-            "select *, clock_timestamp() as now from payments where order_id = $1 for update", order_id
+            """insert into payments (order_id, coordination) values ($1, $2)
+               on conflict (order_id) do update set order_id = excluded.order_id
+               returning *, clock_timestamp() as now""",
+            order_id,
+            coordination,
         )
         assert row is not None  # noqa: S101 - inserted above
+        self._told = (row["version"], row["coordination"])
         return _payment(row), row["now"]
 
+    async def check(self, event_id: UUID) -> None:
+        """Raises AlreadyApplied if the last transaction of the event's effect is done."""
+        await inbox.check(self._connection, CONSUMER, event_id)
+
+    async def mark(self, event_id: UUID) -> None:
+        """The event has had its effect, or somebody else sees to it."""
+        await inbox.try_mark(self._connection, CONSUMER, event_id)
+
     async def record(self, decision: Decision) -> None:
-        """Write the payment; an open charge is to be looked after by the sweeper when the lease is over."""
+        """Write the payment, then what is true from now on; an open charge is to be looked after by the
+        sweeper when the lease is over.
+        """
         payment, terms = decision.payment, decision.payment.terms
         await self._connection.execute(
             """update payments set state = $2, customer_id = $3, amount_minor = $4, currency_code = $5,
                       payment_token = $6, reason = $7, decline_code = $8, cancel_requested = $9,
-                      cancel_reason = $10, update_time = $11,
+                      cancel_reason = $10, update_time = $11, stock_reserved = $13, version = $14,
                       charge_started_time = case when $2 = 'CHARGING'
                           then coalesce(charge_started_time, $11) else charge_started_time end,
                       next_attempt_time = case when $2 = 'CHARGING'
                           then least(next_attempt_time, clock_timestamp() + $12::interval) end
-                where order_id = $1 and (state, cancel_requested) is distinct from ($2, $9)""",
+                where order_id = $1 and (state, cancel_requested, stock_reserved, customer_id)
+                      is distinct from ($2, $9, $13, $3)""",
             payment.order_id,
             payment.state,
             terms and terms.customer_id,
@@ -59,7 +81,14 @@ class PaymentsTransaction:
             payment.cancel_reason,
             payment.update_time,
             LEASE,
+            payment.stock_reserved,
+            self._told[0] + len(decision.facts),
         )
+        version, coordination = self._told
+        events = [(version + n, self._to_event(fact, payment)) for n, fact in enumerate(decision.facts, 1)]
+        if events:
+            written = await outbox.write(self._connection, TOPIC, payment.order_id, events, coordination)
+            self.written.append(written)
 
     async def read_payment(self, order_id: UUID, customer_id: UUID | None) -> Payment:
         """The payment of an order of this customer, or of anybody's; unknown and foreign look the same."""
@@ -100,6 +129,7 @@ def _payment(row: asyncpg.Record) -> Payment:
         decline_code=row["decline_code"],
         cancel_requested=row["cancel_requested"],
         cancel_reason=row["cancel_reason"],
+        stock_reserved=row["stock_reserved"],
         create_time=row["create_time"],
         update_time=row["update_time"],
     )
@@ -113,13 +143,20 @@ def _terms(row: asyncpg.Record) -> Terms | None:
 
 
 class PaymentsUnitOfWork:
-    """Opens transactions on the payments database."""
+    """Opens transactions on the payments database, and sends the events that they wrote."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, relay: Relay, to_event: ToEvent) -> None:
         self._database = database
+        self._relay = relay
+        self._to_event = to_event
 
     @asynccontextmanager
-    async def begin(self) -> AsyncIterator[PaymentsTransaction]:
-        """One transaction, committed when the block ends well."""
+    async def begin(self, event_id: UUID | None = None) -> AsyncIterator[PaymentsTransaction]:
+        """One transaction, committed when the block ends well; the effect of an event, if it is one."""
         async with self._database.transaction() as connection:
-            yield PaymentsTransaction(connection)
+            if event_id is not None:
+                await inbox.mark(connection, CONSUMER, event_id)
+            tx = PaymentsTransaction(connection, self._to_event)
+            yield tx
+        for written in tx.written:
+            self._relay.committed(written)

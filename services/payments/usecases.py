@@ -11,6 +11,7 @@ from uuid import UUID
 
 import kit
 from kit import call
+from kit.errors import illegal_transition
 from services.payments import domain
 from services.payments.domain import Decision, Payment, PaymentUnknown, State, Terms
 
@@ -18,6 +19,8 @@ CHARGE_SECONDS = 6.0
 """How long a charge is waited for, if the caller waits that long."""
 CANCEL_SECONDS = 1.0
 """How long a cancel waits for a charge that is just under way, to say its end instead of a promise."""
+HEAR_SECONDS = 4.5
+"""How long the event that has brought a charge about waits for its outcome; then the sweeper sees to it."""
 TO_ANSWER_SECONDS = 0.2
 """What of the caller's deadline is kept for saying that the outcome is unknown."""
 
@@ -28,21 +31,40 @@ class ProcessPayment:
 
     order_id: UUID
     terms: Terms
+    coordination: str
 
 
 @dataclass(frozen=True)
 class CancelPayment:
-    """See to it that this order is never charged."""
+    """See to it that this order is never charged; `event_id` if an event says so, and no call."""
 
     order_id: UUID
     reason: str
+    coordination: str
+    event_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class HearOfOrder:
+    """An event tells what an order costs, or (terms None) that its stock is held."""
+
+    order_id: UUID
+    terms: Terms | None
+    coordination: str
+    event_id: UUID
 
 
 class Transaction(Protocol):
     """What a use case needs of the store, all in one transaction."""
 
-    async def payment(self, order_id: UUID) -> tuple[Payment, datetime]:
+    async def payment(self, order_id: UUID, coordination: str) -> tuple[Payment, datetime]:
         """The order's payment, locked, and the database's time."""
+
+    async def check(self, event_id: UUID) -> None:
+        """Raises AlreadyApplied if the last transaction of the event's effect is done."""
+
+    async def mark(self, event_id: UUID) -> None:
+        """The event has had its effect, or somebody else sees to it."""
 
     async def record(self, decision: Decision) -> None:
         """Write what was decided."""
@@ -57,8 +79,10 @@ class Transaction(Protocol):
 class UnitOfWork(Protocol):
     """Opens transactions."""
 
-    def begin(self) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction, committed when the block ends well."""
+    def begin(self, event_id: UUID | None = None) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction, committed when the block ends well; raises AlreadyApplied for an event that had
+        its effect before.
+        """
 
 
 class Settling(Protocol):
@@ -67,6 +91,9 @@ class Settling(Protocol):
     async def outcome(self, payment: Payment, seconds: float) -> Payment:
         """What becomes of an open charge within so many seconds; it goes on whoever stops waiting."""
 
+    async def outcome_of_event(self, payment: Payment, seconds: float, event_id: UUID) -> None:
+        """The same for an event that has brought the charge about: it is marked with the outcome."""
+
     async def under_way(self, payment: Payment, seconds: float) -> Payment:
         """The same, only if somebody here is at it already."""
 
@@ -74,7 +101,7 @@ class Settling(Protocol):
 async def process_payment(command: ProcessPayment, uow: UnitOfWork, settling: Settling) -> Payment:
     """Charge an order once. The processor is called outside the transactions, between the two."""
     async with uow.begin() as tx:
-        payment, now = await tx.payment(command.order_id)
+        payment, now = await tx.payment(command.order_id, command.coordination)
         decision = domain.charge(payment, command.terms, now)
         await tx.record(decision)
     kit.crashpoint("payments.after_transaction_1")
@@ -90,14 +117,35 @@ async def process_payment(command: ProcessPayment, uow: UnitOfWork, settling: Se
 
 async def cancel_payment(command: CancelPayment, uow: UnitOfWork, settling: Settling) -> Payment:
     """Promise that no money stays moved; refused once the order is charged."""
-    async with uow.begin() as tx:
-        payment, now = await tx.payment(command.order_id)
+    async with uow.begin(command.event_id) as tx:
+        payment, now = await tx.payment(command.order_id, command.coordination)
         decision = domain.cancel(payment, command.reason, now)
         await tx.record(decision)
+    if command.event_id is not None:
+        return decision.payment  # nobody waits for an answer; what was too late is too late
     payment = decision.answer()
     if payment.state is State.CHARGING:
         payment = await settling.under_way(payment, call.remaining(CANCEL_SECONDS))
     return payment
+
+
+async def hear_of_order(command: HearOfOrder, uow: UnitOfWork, settling: Settling) -> None:
+    """Charge when it is known what the order costs and that its stock is held, in whichever order."""
+    async with uow.begin() as tx:
+        await tx.check(command.event_id)
+        payment, now = await tx.payment(command.order_id, command.coordination)
+        if command.terms is not None:
+            decision = domain.order_placed(payment, command.terms, now)
+        else:
+            decision = domain.stock_reserved(payment, now)
+        if decision.alarm:
+            raise illegal_transition(payment.state)
+        await tx.record(decision)
+        if decision.payment.state is not State.CHARGING:
+            await tx.mark(command.event_id)
+            return
+    kit.crashpoint("payments.after_transaction_1")
+    await settling.outcome_of_event(decision.payment, HEAR_SECONDS, command.event_id)
 
 
 async def get_payment(order_id: UUID, caller: call.Caller, uow: UnitOfWork) -> Payment:

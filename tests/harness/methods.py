@@ -16,6 +16,8 @@ from ordermesh.access.v1 import access_pb2
 
 SECONDS = 10.0
 NO_SIDE_EFFECTS = 1  # MethodOptions.IdempotencyLevel
+ONE_OF_MANY = {"ordermesh.events.v1.EventsService": "inventory"}
+"""Services that several parts serve by the same code, and the part that is asked."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ def _methods() -> Iterator[Method]:
         for found in service.methods:
             options = found.GetOptions()
             yield Method(
-                part=service.full_name.split(".")[1],
+                part=ONE_OF_MANY.get(service.full_name, service.full_name.split(".")[1]),
                 path=f"/{service.full_name}/{found.name}",
                 request=message_factory.GetMessageClass(found.input_type),
                 access=options.Extensions[access_pb2.access],

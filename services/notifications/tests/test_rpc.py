@@ -92,7 +92,11 @@ async def office(tmp_path: Path) -> AsyncIterator[Office]:
     mailbox, mail_path, users = Mailbox(), str(tmp_path / "m"), f"unix:{tmp_path}/u"
     async with scratch_url(wiring.MIGRATIONS) as url, serving_contacts(users):
         chosen = settings.Settings(
-            listen="unix:/unused", database_url=url, users_address=users, smtp_address=f"unix:{mail_path}"
+            listen="unix:/unused",
+            database_url=url,
+            users_address=users,
+            smtp_address=f"unix:{mail_path}",
+            kafka_address="127.0.0.1:1",
         )
         app = replace(wiring.build(chosen), tokens=ISSUER.verifier())
         async with serving("notifications", app) as channel:

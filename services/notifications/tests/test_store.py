@@ -13,12 +13,13 @@ from kit.channels import Unanswered
 from kit.database import Database
 from kit.errors import Problem
 from kit.ids import step_key
+from kit.testing.events import Remembering, relay_to
 from kit.testing.postgres import scratch_database
-from services.notifications import usecases
+from services.notifications import messages, usecases
 from services.notifications.delivery import Contact, Delivery
 from services.notifications.domain import Notification, State, Terms, TermsDiffer
 from services.notifications.store import NotificationsUnitOfWork
-from services.notifications.usecases import ListNotifications, SendConfirmation
+from services.notifications.usecases import ListNotifications, SendMessage
 from services.notifications.wiring import MIGRATIONS
 
 pytestmark = pytest.mark.postgres
@@ -68,7 +69,7 @@ class Office:
 
     async def send(self, order_id: uuid.UUID, minor: int = 1250) -> Notification:
         key = step_key(order_id, "send-confirmation")
-        command = SendConfirmation(key, order_id, Terms(ADA, minor, "EUR"))
+        command = SendMessage(key, order_id, Terms(ADA, minor, "EUR"), "SYNC")
         return await usecases.send_confirmation(command, self.uow, self.delivery)
 
     async def sweep(self) -> None:
@@ -88,7 +89,8 @@ class Office:
 @pytest.fixture
 async def office() -> AsyncIterator[Office]:
     async with scratch_database(MIGRATIONS) as database:
-        uow, contacts, mailer = NotificationsUnitOfWork(database), FakeContacts(), FakeMailer()
+        uow = NotificationsUnitOfWork(database, relay_to(Remembering(), database), messages.to_event)
+        contacts, mailer = FakeContacts(), FakeMailer()
         background = Background()
         delivery = Delivery(uow, contacts, mailer, background)
         yield Office(database, uow, contacts, mailer, delivery, background)

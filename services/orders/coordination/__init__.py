@@ -19,9 +19,8 @@ def choose(asked: Coordination | None, flow: Flow) -> tuple[Coordination, str]:
     """The coordination of a new order, and why."""
     if flow is Flow.FULFIL and asked not in (None, Coordination.ORCHESTRATION):
         raise FlowNeedsOrchestration("FLOW_FULFIL needs COORDINATION_ORCHESTRATION")
-    if flow is Flow.FULFIL or asked in (Coordination.CHOREOGRAPHY, Coordination.ORCHESTRATION):
-        wanted = asked or Coordination.ORCHESTRATION
-        raise CoordinationNotAvailable(f"{wanted} is not built yet; use COORDINATION_SYNC")
-    if asked is Coordination.SYNC:
-        return Coordination.SYNC, "the caller asked for it"
+    if flow is Flow.FULFIL or asked is Coordination.ORCHESTRATION:
+        raise CoordinationNotAvailable("ORCHESTRATION is not built yet; use SYNC or CHOREOGRAPHY")
+    if asked is not None:
+        return asked, "the caller asked for it"
     return Coordination.SYNC, "the caller left it open, and the answer is to be the outcome"

@@ -16,16 +16,15 @@ from kit.logs import log
 from services.orders import domain
 from services.orders.changes import ChangeHub
 from services.orders.coordination import journal
-from services.orders.coordination.journal import Heard, Message, Step, Tell
+from services.orders.coordination.journal import Heard, Message, Step
 from services.orders.coordination.participants import Participants
 from services.orders.coordination.store import Entry
-from services.orders.domain import Decision, Order, State
+from services.orders.domain import Order, State, Told
 from services.orders.outcome import Outcome, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
 
 SAGA_SECONDS = 60.0
 MAX_BACKOFF = 15.0
-CUSTOMER = "CANCELLED_BY_CUSTOMER"
 
 
 class Overtaken(Exception):
@@ -85,7 +84,7 @@ class Driver:
 
     async def cancel(self, order_id: UUID) -> None:
         """Ask the payment on behalf of the customer, write its decision whatever the step, and drive on."""
-        message = await self._participants.cancel_payment(order_id, CUSTOMER)
+        message = await self._participants.cancel_payment(order_id, domain.CUSTOMER)
         while True:
             order, entry = await self.read(order_id)
             if journal.after(entry.step, message.heard).step is entry.step:
@@ -135,7 +134,7 @@ class Driver:
                 if message.heard is Heard.CANCEL_PROMISED and entry.step is Step.VOID:
                     raise NotYet("the cancel of the payment is promised")
             case Step.RELEASE:
-                message = await self._participants.release(order.order_id)
+                message = await self._participants.release(order.order_id, entry.reason)
             case _:
                 message = await self._participants.finish(order)
         kit.crashpoint(f"orders.after_{entry.step.lower()}_call")
@@ -159,7 +158,7 @@ class Driver:
     async def _charge(self, order: Order, entry: Entry, run: Run | None) -> Message:
         """Charge; what stays open is given up, and the payment decides."""
         if order.cancel_requested:
-            return Message(Heard.CHARGE_OPEN, CUSTOMER)
+            return Message(Heard.CHARGE_OPEN, domain.CUSTOMER)
         if run is None and entry.age > SAGA_SECONDS:
             return Message(Heard.CHARGE_OPEN, "TIMED_OUT")
         try:
@@ -183,7 +182,7 @@ class Driver:
             if following.step is not Step.DONE or following.tell is not None:
                 order = await tx.order(entry.order_id)
             if following.step is Step.CHARGE and order.cancel_requested:
-                message = Message(Heard.INTERRUPTED, CUSTOMER)
+                message = Message(Heard.INTERRUPTED, domain.CUSTOMER)
                 following = journal.after(entry.step, message.heard)
             to = replace(
                 entry,
@@ -207,16 +206,9 @@ class Driver:
         return order, replace(to, version=entry.version + 1, attempts=0)
 
 
-async def _tell(tx: OrdersTransaction, order: Order, tell: Tell, reason: str) -> Order:
+async def _tell(tx: OrdersTransaction, order: Order, told: Told, reason: str) -> Order:
     """Let the order's own state machine hear it."""
-    decision: Decision
-    match tell:
-        case Tell.PAYMENT_PROCESSED:
-            decision = domain.payment_processed(order)
-        case Tell.STOCK_RESERVATION_FAILED:
-            decision = domain.stock_reservation_failed(order, reason)
-        case Tell.STOCK_RELEASED:
-            decision = domain.stock_released(order, reason)
+    decision = domain.hear(order, told, reason)
     if decision.alarm:
-        log().error("alarm", order_id=str(order.order_id), state=order.state, heard=tell)
+        log().error("alarm", order_id=str(order.order_id), state=order.state, heard=told)
     return await tx.record(decision)

@@ -8,6 +8,7 @@ that the payment's own row decides: GIVE_UP asks it, and accepts that the charge
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from services.orders.domain import Told
 from services.orders.outcome import Verdict
 
 
@@ -39,14 +40,6 @@ class Heard(StrEnum):
     FINISHED = "finished"
 
 
-class Tell(StrEnum):
-    """The message that the order's own state machine hears with a journal write."""
-
-    PAYMENT_PROCESSED = "PaymentProcessed"
-    STOCK_RESERVATION_FAILED = "StockReservationFailed"
-    STOCK_RELEASED = "StockReleased"
-
-
 @dataclass(frozen=True)
 class Message:
     """What was heard, and why if something failed; `details` are kept for the caller."""
@@ -61,28 +54,28 @@ class Next:
     """The step that follows; `tell` goes to the order, `alarm` means that this must never happen."""
 
     step: Step
-    tell: Tell | None = None
+    tell: Told | None = None
     alarm: bool = False
 
 
 _TABLE: dict[tuple[Step, Heard], Next] = {
     (Step.RESERVE, Heard.RESERVED): Next(Step.CHARGE),
-    (Step.RESERVE, Heard.STOCK_REFUSED): Next(Step.DONE, Tell.STOCK_RESERVATION_FAILED),
+    (Step.RESERVE, Heard.STOCK_REFUSED): Next(Step.DONE, Told.STOCK_RESERVATION_FAILED),
     (Step.RESERVE, Heard.RESERVE_OPEN): Next(Step.VOID),
     (Step.RESERVE, Heard.INTERRUPTED): Next(Step.VOID),
     (Step.RESERVE, Heard.PAYMENT_FAILED): Next(Step.RELEASE),
     (Step.RESERVE, Heard.CANCEL_PROMISED): Next(Step.VOID),
-    (Step.CHARGE, Heard.PAID): Next(Step.FINISH, Tell.PAYMENT_PROCESSED),
+    (Step.CHARGE, Heard.PAID): Next(Step.FINISH, Told.PAYMENT_PROCESSED),
     (Step.CHARGE, Heard.PAYMENT_FAILED): Next(Step.RELEASE),
     (Step.CHARGE, Heard.CANCEL_PROMISED): Next(Step.VOID),
     (Step.CHARGE, Heard.CHARGE_UNSENT): Next(Step.VOID),
     (Step.CHARGE, Heard.CHARGE_OPEN): Next(Step.GIVE_UP),
-    (Step.GIVE_UP, Heard.PAID): Next(Step.FINISH, Tell.PAYMENT_PROCESSED),
+    (Step.GIVE_UP, Heard.PAID): Next(Step.FINISH, Told.PAYMENT_PROCESSED),
     (Step.GIVE_UP, Heard.PAYMENT_FAILED): Next(Step.RELEASE),
     (Step.GIVE_UP, Heard.CANCEL_PROMISED): Next(Step.VOID),
-    (Step.VOID, Heard.PAID): Next(Step.FINISH, Tell.PAYMENT_PROCESSED, alarm=True),
+    (Step.VOID, Heard.PAID): Next(Step.FINISH, Told.PAYMENT_PROCESSED, alarm=True),
     (Step.VOID, Heard.PAYMENT_FAILED): Next(Step.RELEASE),
-    (Step.RELEASE, Heard.RELEASED): Next(Step.DONE, Tell.STOCK_RELEASED),
+    (Step.RELEASE, Heard.RELEASED): Next(Step.DONE, Told.STOCK_RELEASED),
     (Step.RELEASE, Heard.PAID): Next(Step.RELEASE, alarm=True),
     (Step.FINISH, Heard.FINISHED): Next(Step.DONE),
     (Step.FINISH, Heard.PAYMENT_FAILED): Next(Step.FINISH, alarm=True),

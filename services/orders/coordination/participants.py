@@ -14,8 +14,11 @@ from ordermesh.notifications.v1 import notifications_service_pb2 as notification
 from ordermesh.notifications.v1 import notifications_service_pb2_grpc
 from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
 from ordermesh.payments.v1 import payments_service_pb2 as payments
+from ordermesh.sagas.v1 import sagas_pb2
 from services.orders.coordination.journal import Heard, Message
 from services.orders.domain import Order
+
+SYNC = sagas_pb2.COORDINATION_SYNC
 
 
 class Participants:
@@ -37,6 +40,7 @@ class Participants:
             request_id=str(step_key(order.order_id, "reserve")),
             order_id=str(order.order_id),
             lines=[inventory_pb2.StockLine(sku=line.sku, quantity=line.quantity) for line in order.lines],
+            coordination=SYNC,
         )
         try:
             await self._inventory_peer.call(self._inventory.ReserveStock, request)
@@ -56,6 +60,7 @@ class Participants:
             customer_id=str(order.customer_id),
             amount=from_minor(order.total, order.currency_code),
             payment_token=payment_token,
+            coordination=SYNC,
         )
         try:
             await self._payments_peer.call(self._payments.ProcessPayment, request)
@@ -70,7 +75,10 @@ class Participants:
     async def cancel_payment(self, order_id: UUID, reason: str) -> Message:
         """Ask the payment, which decides every race. Raises Unanswered."""
         request = payments.CancelPaymentRequest(
-            request_id=str(step_key(order_id, "cancel-payment")), order_id=str(order_id), reason=reason
+            request_id=str(step_key(order_id, "cancel-payment")),
+            order_id=str(order_id),
+            reason=reason,
+            coordination=SYNC,
         )
         try:
             answer = await self._payments_peer.call(self._payments.CancelPayment, request)
@@ -82,10 +90,13 @@ class Participants:
             return Message(Heard.CANCEL_PROMISED, reason)
         return Message(Heard.PAYMENT_FAILED, reason)
 
-    async def release(self, order_id: UUID) -> Message:
+    async def release(self, order_id: UUID, reason: str) -> Message:
         """Give the stock back, held or not. Raises Unanswered."""
         request = inventory.ReleaseStockRequest(
-            request_id=str(step_key(order_id, "release")), order_id=str(order_id)
+            request_id=str(step_key(order_id, "release")),
+            order_id=str(order_id),
+            coordination=SYNC,
+            reason=reason,
         )
         await self._inventory_peer.call(self._inventory.ReleaseStock, request)
         return Message(Heard.RELEASED)
@@ -94,7 +105,7 @@ class Participants:
         """Sell the stock and tell the customer. Raises Unanswered."""
         order_id = str(order.order_id)
         commit = inventory.CommitStockRequest(
-            request_id=str(step_key(order.order_id, "commit")), order_id=order_id
+            request_id=str(step_key(order.order_id, "commit")), order_id=order_id, coordination=SYNC
         )
         await self._inventory_peer.call(self._inventory.CommitStock, commit)
         confirmation = notifications.SendConfirmationRequest(
@@ -102,6 +113,7 @@ class Participants:
             order_id=order_id,
             customer_id=str(order.customer_id),
             total=from_minor(order.total, order.currency_code),
+            coordination=SYNC,
         )
         await self._notifications_peer.call(self._notifications.SendConfirmation, confirmation)
         return Message(Heard.FINISHED)

@@ -79,6 +79,14 @@ class Journal:
             seconds,
         )
 
+    async def wake(self, order_id: UUID) -> None:
+        """Let the sweeper look at an order now, if it is not done."""
+        await self._connection.execute(
+            """update journal set lease_until = least(lease_until, now())
+                where order_id = $1 and step <> 'DONE'""",
+            order_id,
+        )
+
     async def take(self, limit: int, lease: float) -> list[Entry]:
         """Take over journals whose lease has run out; their former holders fail their next write."""
         rows = await self._connection.fetch(

@@ -7,8 +7,9 @@ import pytest
 
 from kit.errors import Problem
 from kit.requests import RequestKey
+from kit.testing.events import Remembering, relay_to
 from kit.testing.postgres import scratch_database
-from services.orders import domain
+from services.orders import domain, messages
 from services.orders.changes import ChangeHub
 from services.orders.coordination.journal import Step
 from services.orders.domain import AccessDenied, Coordination, Line, Order, State
@@ -24,7 +25,7 @@ OVER = -1.0  # a lease that has run out already
 @pytest.fixture
 async def uow() -> AsyncIterator[OrdersUnitOfWork]:
     async with scratch_database(MIGRATIONS) as database:
-        yield OrdersUnitOfWork(database, ChangeHub())
+        yield OrdersUnitOfWork(database, ChangeHub(), relay_to(Remembering(), database), messages.to_event)
 
 
 async def placed(uow: OrdersUnitOfWork, customer_id: uuid.UUID = ADA, lease: float = 60.0) -> Order:
@@ -38,7 +39,7 @@ async def placed(uow: OrdersUnitOfWork, customer_id: uuid.UUID = ADA, lease: flo
         coordination_reason="the caller asked for it",
     )
     async with uow.begin() as tx:
-        await tx.add(domain.place(order))
+        await tx.add(domain.place(order), "tok_approved")
         await tx.journal.open(order.order_id, "tok_approved", lease)
     return order
 

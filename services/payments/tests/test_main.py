@@ -43,6 +43,7 @@ async def process(folder: Path, url: str, crash_at: str = "") -> AsyncIterator[a
             "PAYMENTS_DATABASE_URL": url,
             "PAYMENTS_USERS_ADDRESS": "unix:/none",
             "PAYMENTS_PROCESSOR_ADDRESS": f"unix:{folder}/p",
+            "PAYMENTS_KAFKA_ADDRESS": "127.0.0.1:1",
             "PAYMENTS_SWEEP_SECONDS": "0.2",
             "PAYMENTS_PROFILE": "dev",
             "PAYMENTS_CRASH_AT": crash_at,

@@ -97,7 +97,11 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
         AsyncExitStack() as processor,
     ):
         chosen = settings.Settings(
-            listen="unix:/unused", database_url=url, users_address="unix:/none", processor_address=address
+            listen="unix:/unused",
+            database_url=url,
+            users_address="unix:/none",
+            processor_address=address,
+            kafka_address="127.0.0.1:1",
         )
         app = replace(wiring.build(chosen), tokens=ISSUER.verifier())
         async with serving("payments", app) as channel:

@@ -12,8 +12,9 @@ from kit.background import Background
 from kit.channels import Unanswered
 from kit.database import Database
 from kit.errors import Problem
+from kit.testing.events import Remembering, relay_to
 from kit.testing.postgres import scratch_database
-from services.payments import usecases
+from services.payments import messages, usecases
 from services.payments.domain import (
     Answer,
     OrderNotCancellable,
@@ -79,11 +80,11 @@ class Shop:
     background: Background
 
     async def charge(self, order_id: uuid.UUID, amount: int = 1250) -> Payment:
-        command = ProcessPayment(order_id, Terms(ADA, amount, "EUR", "tok_approved"))
+        command = ProcessPayment(order_id, Terms(ADA, amount, "EUR", "tok_approved"), "SYNC")
         return await usecases.process_payment(command, self.uow, self.settlement)
 
     async def cancel(self, order_id: uuid.UUID) -> Payment:
-        command = CancelPayment(order_id, "CANCELLED_BY_CUSTOMER")
+        command = CancelPayment(order_id, "CANCELLED_BY_CUSTOMER", "SYNC")
         return await usecases.cancel_payment(command, self.uow, self.settlement)
 
     async def state(self, order_id: uuid.UUID) -> State:
@@ -109,7 +110,8 @@ async def shop(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Shop]:
     monkeypatch.setattr("services.payments.settlement.PAUSES", (0.01, 0.01))
     monkeypatch.setattr("services.payments.usecases.CANCEL_SECONDS", 0.05)
     async with scratch_database(MIGRATIONS) as database:
-        uow, processor, background = PaymentsUnitOfWork(database), FakeProcessor(), Background()
+        uow = PaymentsUnitOfWork(database, relay_to(Remembering(), database), messages.to_event)
+        processor, background = FakeProcessor(), Background()
         yield Shop(database, uow, processor, Settlement(uow, processor, background), background)
         await background.drain(1)
 

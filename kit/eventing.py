@@ -1,0 +1,60 @@
+"""What a service needs to publish and to consume events, put together: wiring.py makes one of these."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from kit.background import Background
+from kit.consumer import Consumer
+from kit.database import Database
+from kit.deadletters import DeadLetters
+from kit.dispatch import Dispatcher, Subscription
+from kit.events_rpc import EventsServicer
+from kit.kafka import Publisher
+from kit.outbox import Relay
+
+SERVICE = "ordermesh.events.v1.EventsService"
+SWEEP_SECONDS = 0.5
+FORGET_SECONDS = 600.0
+KEPT = timedelta(days=7)
+"""How long rows of the outbox stay after they were sent."""
+
+
+class Eventing:
+    """The publisher, the relay, and at most one consumer of a service."""
+
+    def __init__(self, service: str, database: Database, kafka_address: str, background: Background) -> None:
+        self._service = service
+        self._database = database
+        self._kafka_address = kafka_address
+        self._background = background
+        self._running: list[tuple[Consumer, asyncio.Task[None]]] = []
+        self.publisher = Publisher(kafka_address, service)
+        self.relay = Relay(database, self.publisher, background)
+        self.dispatcher: Dispatcher | None = None
+        self.servicer = EventsServicer(self.relay, None)
+
+    def consume(self, subscription: Subscription) -> None:
+        """Consume this, from `start` on."""
+        dead_letters = DeadLetters(subscription.group, self._database, self.publisher)
+        self.dispatcher = Dispatcher(subscription, dead_letters)
+        self.servicer = EventsServicer(self.relay, self.dispatcher)
+
+    def start(self) -> None:
+        """Begin to sweep and to consume."""
+        self._background.every(SWEEP_SECONDS, self.relay.sweep, "sweep outbox")
+        self._background.every(FORGET_SECONDS, lambda: self.relay.forget(KEPT), "forget sent events")
+        if self.dispatcher is not None:
+            consumer = Consumer(self._kafka_address, self.dispatcher)
+            self._running.append((consumer, self._background.spawn(consumer.run(), "consume")))
+
+    async def stop(self) -> None:
+        """Finish what is being worked on, leave the group."""
+        for consumer, _ in self._running:
+            consumer.stop()
+        await asyncio.gather(*(task for _, task in self._running), return_exceptions=True)
+
+    def close(self, seconds: float = 1.0) -> None:
+        """Let what is being sent arrive; the last thing of a process."""
+        self.publisher.close(seconds)
