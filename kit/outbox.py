@@ -188,10 +188,14 @@ class Relay:
             await asyncio.shield(self._marking)
 
     async def _write_marks(self) -> None:
+        """A mark that a crash of the database loses only sends an event again, so it waits for no disk."""
         batch, self._sent = self._sent, []
         async with self._database.statement() as connection:
             await connection.execute(
-                "update outbox set sent_time = clock_timestamp() where event_id = any($1)", batch
+                """update outbox set sent_time = clock_timestamp()
+                     from (select set_config('synchronous_commit', 'off', true)) as of_this_statement
+                    where event_id = any($1)""",
+                batch,
             )
 
     def _forget(self, place: tuple[str, uuid.UUID], done: asyncio.Task[bool]) -> None:
