@@ -84,6 +84,7 @@ async def write(
         [type_of(message) for _, message in messages],
         [message.SerializeToString() for _, message in messages],
     )
+    kit.crashpoint("outbox.before_commit")
     events = sorted((_event(row) for row in rows), key=lambda event: event.version)
     return Written(tuple(events), first=not any(row["waiting"] for row in rows))
 
@@ -167,6 +168,7 @@ class Relay:
         if before is not None and not await asyncio.shield(before):
             return False
         for event in events:
+            kit.crashpoint("relay.before_publish")
             try:
                 await self._sender.publish(event)
             except Problem as problem:
