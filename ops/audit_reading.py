@@ -27,14 +27,16 @@ INBOX = "select event_id from inbox"
 DEAD_LETTERS = """select topic, partition_number, record_offset, key, reason, state,
                          extract(epoch from clock_timestamp() - create_time)::float8 as age
                     from dead_letters"""
-_UNSENT = "(select count(*) from outbox where sent_time is null)"
+UNSENT = "select count(*) from outbox where sent_time is null"
 OPEN = {
-    "orders": f"""select {_UNSENT} + (select count(*) from orders where state = 'PENDING')
-                         + (select count(*) from journal where step <> 'DONE') as count""",
-    "inventory": f"""select {_UNSENT} + (select count(*) from reservations where state = 'RESERVED') as count""",
-    "payments": f"""select {_UNSENT} + (select count(*) from payments where state = 'CHARGING') as count""",
-    "notifications": f"""select {_UNSENT}
-                         + (select count(*) from notifications where state <> 'SENT') as count""",
+    "orders": (
+        UNSENT,
+        "select count(*) from orders where state = 'PENDING'",
+        "select count(*) from journal where step <> 'DONE'",
+    ),
+    "inventory": (UNSENT, "select count(*) from reservations where state = 'RESERVED'"),
+    "payments": (UNSENT, "select count(*) from payments where state = 'CHARGING'"),
+    "notifications": (UNSENT, "select count(*) from notifications where state <> 'SENT'"),
 }
 KEPT = timedelta(days=6)
 """Younger events have their row in the outbox still; services keep it for a week."""
@@ -69,8 +71,8 @@ async def open_rows(suite: Suite) -> int:
     """How many rows of all services say that something is not finished: a look that costs little, to be
     repeated until it is 0. What is between two services it does not see; `read` does.
     """
-    counts = [await _tables(suite, service, query) for service, query in OPEN.items()]
-    return sum(int(row["count"]) for (rows,) in counts for row in rows)
+    counts = [await _tables(suite, service, *queries) for service, queries in OPEN.items()]
+    return sum(int(row["count"]) for tables in counts for (row,) in tables)
 
 
 async def _tables(suite: Suite, database: str, *queries: str) -> list[Sequence[Row]]:
