@@ -164,7 +164,7 @@ class Relay:
         return sum(len(chain) for chain, sent in zip(chains.values(), done, strict=True) if sent)
 
     async def _send(self, events: tuple[Event, ...], before: asyncio.Task[bool] | None) -> bool:
-        """True when all are there and marked; False leaves the rest to the sweep."""
+        """True when all are there; False leaves the rest to the sweep."""
         if before is not None and not await asyncio.shield(before):
             return False
         for event in events:
@@ -176,10 +176,7 @@ class Relay:
                 return False
             kit.crashpoint("relay.after_publish")
             self._sent.append(event.event_id)
-        try:
-            await self._marked()
-        except Problem:  # the sweep sends them again; receivers know them by their ids
-            return False
+        await self._marked()
         return True
 
     async def _marked(self) -> None:
@@ -192,13 +189,16 @@ class Relay:
     async def _write_marks(self) -> None:
         """A mark that a crash of the database loses only sends an event again, so it waits for no disk."""
         batch, self._sent = self._sent, []
-        async with self._database.statement() as connection:
-            await connection.execute(
-                """update outbox set sent_time = clock_timestamp()
-                     from (select set_config('synchronous_commit', 'off', true)) as of_this_statement
-                    where event_id = any($1)""",
-                batch,
-            )
+        try:
+            async with self._database.statement() as connection:
+                await connection.execute(
+                    """update outbox set sent_time = clock_timestamp()
+                         from (select set_config('synchronous_commit', 'off', true)) as of_this_statement
+                        where event_id = any($1)""",
+                    batch,
+                )
+        except Problem as problem:  # the sweep sends them again; receivers know them by their ids
+            log().warning("marks_not_written", events=len(batch), reason=problem.reason)
 
     def _forget(self, place: tuple[str, uuid.UUID], done: asyncio.Task[bool]) -> None:
         if self._last.get(place) is done:
