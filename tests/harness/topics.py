@@ -35,14 +35,16 @@ def behind(suite: Suite, group: str) -> int:
 def rewind(suite: Suite, group: str) -> None:
     """Set a group without members back to the beginning of all topics."""
     places = [TopicPartition(topic, p, 0) for topic in topics.EVENTS for p in range(topics.PARTITIONS)]
-    done = _admin(suite).alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+    admin = _admin(suite)  # held: a client that nobody holds is closed with its request under way
+    done = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
     for at in done[group].result(SECONDS).topic_partitions:
         assert at.error is None, at
 
 
 def members(suite: Suite, group: str) -> int:
     """How many members a group has now."""
-    found = _admin(suite).describe_consumer_groups([group])[group].result(SECONDS)
+    admin = _admin(suite)
+    found = admin.describe_consumer_groups([group])[group].result(SECONDS)
     return len(found.members)
 
 
