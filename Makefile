@@ -13,7 +13,8 @@ INSTALL = $(PYTHON) -m ops.install
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart doctor demo token audit bench grpcurl lock \
+.PHONY: help install up down reset status logs start stop restart doctor demo token audit bench events \
+  grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
@@ -38,6 +39,9 @@ status: install ## Every part: state, memory, port, health
 
 logs: install ## Last lines of a log: S=part (all without it), F=1 to follow
 	@$(OPS) logs $(S) $(if $(F),--follow)
+
+events: install ## Follow the events, decoded: ORDER=id TYPE=OrderPlaced,… SINCE=beginning|now F=0 JSON=1
+	@$(OPS) events
 
 doctor: install ## Say what is wrong, and the way out
 	@$(OPS) doctor
