@@ -14,7 +14,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart doctor demo token audit bench events \
-  grpcurl lock \
+  mail grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
@@ -42,6 +42,9 @@ logs: install ## Last lines of a log: S=part (all without it), F=1 to follow
 
 events: install ## Follow the events, decoded: ORDER=id TYPE=OrderPlaced,… SINCE=beginning|now F=0 JSON=1
 	@$(OPS) events
+
+mail: install ## The last mails that customers got: N=10, or those about one order whole: ORDER=id
+	@$(OPS) mail
 
 doctor: install ## Say what is wrong, and the way out
 	@$(OPS) doctor
