@@ -13,8 +13,8 @@ INSTALL = $(PYTHON) -m ops.install
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart doctor demo token audit bench events \
-  mail grpcurl lock \
+.PHONY: help install up down reset status logs start stop restart doctor demo token audit bench events dlq \
+  lag mail grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
@@ -42,6 +42,12 @@ logs: install ## Last lines of a log: S=part (all without it), F=1 to follow
 
 events: install ## Follow the events, decoded: ORDER=id TYPE=OrderPlaced,… SINCE=beginning|now F=0 JSON=1
 	@$(OPS) events
+
+dlq: install ## Records that consumers set aside: ALL=1, or one by SHOW=id REDRIVE=id DROP=id
+	@$(OPS) dlq
+
+lag: install ## What waits in outboxes, what consumers did, how far they are behind
+	@$(OPS) lag
 
 mail: install ## The last mails that customers got: N=10, or those about one order whole: ORDER=id
 	@$(OPS) mail
