@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import grpc
@@ -125,30 +125,15 @@ def test_the_whole_catalogue_is_set_aside_by_every_reader_and_orders_go_on(
     assert customer.history(order_id)[-1].state == orders_pb2.ORDER_STATE_CONFIRMED
 
 
-def test_unknown_types_unknown_fields_and_other_coordinations_are_no_poison(
-    suite: Suite, customer: Customer, desk: Desk
-) -> None:
-    unknown_field = b"\xfa\x01\x01x"
-    Bad("", b"anything", header=("ce_type", f"{ORDERS}.OrderPraised")).send(suite, str(uuid.uuid4()))
-    Bad("", b"\xff\xff", header=("ce_coordination", "SYNC")).send(suite, str(uuid.uuid4()))
-    key = str(uuid.uuid4())
-    message = orders_events_pb2.OrderCancellationRequested(order_id=key, reason="CANCELLED_BY_CUSTOMER")
-    value = message.SerializeToString() + unknown_field
-    Bad("", value, header=("ce_type", f"{ORDERS}.OrderCancelled")).send(suite, key)
-    order_id = customer.place(coordination=BY_EVENT).order_id
-    assert customer.history(order_id)[-1].state == orders_pb2.ORDER_STATE_CONFIRMED
-    assert [desk.parked(part) for part in READERS[ORDERS]] == [[], [], []]
-
-
 def test_an_order_behind_poison_is_stuck_with_its_reason_until_an_operator_drops_and_redrives(
     suite: Suite, customer: Customer, desk: Desk
 ) -> None:
     with stopped(suite, "payments"):
         order_id = customer.place(coordination=BY_EVENT).order_id
+        kind, now = f"{PAYMENTS}.PaymentProcessed", datetime.now(UTC)
         event = Event(
-            uuid.uuid4(), PAYMENTS, uuid.UUID(order_id), 1, f"{PAYMENTS}.PaymentFailed", "CHOREOGRAPHY", "",
-            datetime.now(UTC), b"\xff\xff",
-        )  # fmt: skip
+            uuid.uuid4(), PAYMENTS, uuid.UUID(order_id), 1, kind, "CHOREOGRAPHY", "", now, b"\xff\xff"
+        )
         produce(suite, PAYMENTS, order_id.encode(), event.payload, headers(event))
         for part in READERS[PAYMENTS]:
             wait_for(lambda part=part: bool(desk.parked(part)), f"{part} to set it aside")  # type: ignore[misc]
@@ -166,11 +151,3 @@ def test_an_order_behind_poison_is_stuck_with_its_reason_until_an_operator_drops
         assert (desk.redrive(part, behind.dead_letter_id).redriven, desk.parked(part)) == (1, [])
     assert customer.history(order_id)[-1].state == orders_pb2.ORDER_STATE_CONFIRMED
     assert wait_until_nothing_is_open(suite).violations == []
-
-
-def test_the_next_event_of_a_key_waits_behind_and_other_keys_do_not(suite: Suite, desk: Desk) -> None:
-    key = str(uuid.uuid4())
-    UNDECODABLE.send(suite, key)
-    replace(UNDECODABLE, header=("ce_coordination", "SYNC")).send(suite, key)  # harmless, but behind
-    wait_for(lambda: len(desk.parked("inventory")) == 2, "inventory to set both aside")
-    assert [letter.reason for letter in desk.parked("inventory")] == ["UNDECODABLE", "BEHIND_DEAD_LETTER"]
