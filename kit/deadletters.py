@@ -81,13 +81,15 @@ class DeadLetters:
         self._parked: set[Key] = set()
 
     async def load(self) -> None:
-        """Learn which keys are parked, by whatever instance."""
+        """Learn which keys are parked, by whatever instance. None is forgotten here: one may have been parked
+        meanwhile, and whether a key still is, `park_behind` asks.
+        """
         async with self._database.statement() as connection:
             rows = await connection.fetch(
                 "select distinct topic, key from dead_letters where consumer = $1 and state = 'PARKED'",
                 self.consumer,
             )
-        self._parked = {(row["topic"], row["key"]) for row in rows}
+        self._parked |= {(row["topic"], row["key"]) for row in rows}
 
     async def park_behind(self, record: Record, cause: Cause) -> bool:
         """Set a record aside if an earlier one of its key is; False if there is none, or none any more."""
@@ -172,8 +174,6 @@ class DeadLetters:
                 state,
                 operator,
             )
-            if not await self._count(connection, place):
-                self._parked.discard(place)
         found = await self.find(letter.dead_letter_id)
         if found.state != state:
             raise Settled(f"the dead letter is {found.state} already")
