@@ -321,6 +321,26 @@ async def test_a_record_behind_the_last_one_is_redriven_with_it_or_goes_on(bench
     assert [[v for key, v in bench.heard if key == each] for each in keys] == [[1, 2]] * 60
 
 
+async def test_a_redrive_does_not_end_while_a_record_is_being_parked_behind_the_last_one(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, letters, redriving = uuid.uuid4(), bench.letters(), bench.instance()
+    first, behind = confirmed(key, 1), confirmed(key, 2)
+    await letters.park(first, BAD)
+    insert, ended = letters._insert, list[asyncio.Task[None]]()
+
+    async def slow_insert(*row: Any) -> None:
+        ended.append(asyncio.create_task(redrive(redriving, (TOPIC, behind.key))))
+        await asyncio.wait(ended, timeout=0.5)  # it would end here, if nothing kept it
+        await insert(*row)
+
+    monkeypatch.setattr(letters, "_insert", slow_insert)
+    assert await letters.park_behind(behind, BEHIND)
+    await asyncio.gather(*ended)
+    assert bench.heard == [(key, 1), (key, 2)]
+    assert await letters.parked() == 0
+
+
 async def test_a_record_behind_one_that_is_dropped_waits_or_goes_on_and_is_never_lost(bench: Bench) -> None:
     letters, kept = bench.letters(), list[bool]()
 
