@@ -2,7 +2,7 @@
 
 import itertools
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -128,9 +128,8 @@ def event_of(message: Message, key: uuid.UUID, version: int = 1, coordination: s
 
 def record_of(event: Event, **changed: Any) -> Record:
     """The record of an event, behind all that were made before, or one that differs from it as told."""
-    known = {"key": str(event.key).encode(), "value": event.payload, "headers": tuple(headers(event))}
-    place = {"topic": event.topic, "partition": 0, "offset": next(_offsets)}
-    return Record(**(place | known | changed))
+    place = (event.topic, 0, next(_offsets))
+    return replace(Record(*place, str(event.key).encode(), event.payload, tuple(headers(event))), **changed)
 
 
 def without_header(event: Event, name: str) -> tuple[tuple[str, bytes], ...]:
