@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kit.errors import access_denied
-from kit.events import Record
+from kit.errors import Problem, access_denied
+from kit.events import RECORD_TOO_LARGE, Record
 from kit.logs import log
 
 if TYPE_CHECKING:
@@ -249,7 +249,15 @@ class DeadLetters:
             "dlq-first-seen": datetime.now(UTC).isoformat(),
         }
         added = [(name, text.encode()) for name, text in about.items()]
-        await self._sender.send(f"{record.topic}.dlq", record.key, record.value, [*record.headers, *added])
+        topic = f"{record.topic}.dlq"
+        try:
+            await self._sender.send(topic, record.key, record.value, [*record.headers, *added])
+        except Problem as problem:
+            if problem.reason != RECORD_TOO_LARGE:
+                raise
+            # it was as large as a record may be, before this was added
+            left_out = ("dlq-left-out", b"key, headers and value; ListDeadLetters has them")
+            await self._sender.send(topic, None, None, [*added, left_out])
 
 
 def id_of(consumer: str, record: Record) -> uuid.UUID:
