@@ -212,6 +212,26 @@ async def test_the_dead_letter_topic_has_the_record_as_it_came_and_the_cause_in_
     }
 
 
+async def test_a_record_that_is_too_large_with_its_cause_is_told_without_itself(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be told again and again for ever, and hold its partition up."""
+    record, letters, send = confirmed(uuid.uuid4(), value=b"x" * 1000), bench.letters(), bench.sender.send
+
+    async def limited(topic: str, key: Any, value: Any, headers: Any) -> None:
+        if len(value or b"") > 999:
+            raise Problem("invalid", "RECORD_TOO_LARGE", "too large")
+        await send(topic, key, value, headers)
+
+    monkeypatch.setattr(bench.sender, "send", limited)
+    await letters.park(record, BAD)
+    (sent,) = bench.sender.taken
+    assert (sent.topic, sent.key, sent.value) == (f"{TOPIC}.dlq", None, None)
+    assert sent.about("dlq-id") == str(id_of("bench", record))
+    assert sent.about("dlq-left-out").startswith("key, headers and value")
+    assert (await letters.find(id_of("bench", record))).record == record
+
+
 ODD: dict[str, dict[str, Any]] = {
     "no key": {"key": None},
     "an empty key": {"key": b""},
