@@ -163,13 +163,17 @@ def _usable(message: Message) -> bool:
 
 
 def _record(message: Message) -> Record:
+    try:
+        headers = tuple((name, value) for name, value in message.headers() or ())
+    except UnicodeDecodeError:  # the library reads all headers or none; without them it is set aside
+        headers = ()
     return Record(
         message.topic() or "",
         message.partition() or 0,
         message.offset() or 0,
         message.key(),
         message.value(),
-        tuple((name, value) for name, value in message.headers() or ()),
+        headers,
     )
 
 

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
-from kit.errors import access_denied
-from kit.events import Record
+from kit.errors import Problem, access_denied
+from kit.events import RECORD_TOO_LARGE, Record
 from kit.logs import log
 
 if TYPE_CHECKING:
@@ -81,13 +81,15 @@ class DeadLetters:
         self._parked: set[Key] = set()
 
     async def load(self) -> None:
-        """Learn which keys are parked, by whatever instance."""
+        """Learn which keys are parked, by whatever instance. None is forgotten here: one may have been parked
+        meanwhile, and whether a key still is, `park_behind` asks.
+        """
         async with self._database.statement() as connection:
             rows = await connection.fetch(
                 "select distinct topic, key from dead_letters where consumer = $1 and state = 'PARKED'",
                 self.consumer,
             )
-        self._parked = {(row["topic"], row["key"]) for row in rows}
+        self._parked |= {(row["topic"], row["key"]) for row in rows}
 
     async def park_behind(self, record: Record, cause: Cause) -> bool:
         """Set a record aside if an earlier one of its key is; False if there is none, or none any more."""
@@ -172,8 +174,6 @@ class DeadLetters:
                 state,
                 operator,
             )
-            if not await self._count(connection, place):
-                self._parked.discard(place)
         found = await self.find(letter.dead_letter_id)
         if found.state != state:
             raise Settled(f"the dead letter is {found.state} already")
@@ -249,7 +249,15 @@ class DeadLetters:
             "dlq-first-seen": datetime.now(UTC).isoformat(),
         }
         added = [(name, text.encode()) for name, text in about.items()]
-        await self._sender.send(f"{record.topic}.dlq", record.key, record.value, [*record.headers, *added])
+        topic = f"{record.topic}.dlq"
+        try:
+            await self._sender.send(topic, record.key, record.value, [*record.headers, *added])
+        except Problem as problem:
+            if problem.reason != RECORD_TOO_LARGE:
+                raise
+            # it was as large as a record may be, before this was added
+            left_out = ("dlq-left-out", b"key, headers and value; ListDeadLetters has them")
+            await self._sender.send(topic, None, None, [*added, left_out])
 
 
 def id_of(consumer: str, record: Record) -> uuid.UUID:

@@ -57,18 +57,18 @@ class Dispatcher:
         self.subscription = subscription
         self.counts: Counter[str] = Counter()
         self.dead_letters = dead_letters
-        self._assigned_anew = True
+        self._assignments, self._known = 1, 0  # how often partitions came, and how many of those are loaded
         self._reactions = {type_of(reaction.message): reaction for reaction in subscription.reactions}
 
     def assigned(self) -> None:
         """Partitions have come to us: keys that another member has parked stay parked."""
-        self._assigned_anew = True
+        self._assignments += 1
 
     async def dispatch(self, record: Record) -> None:
         """Return when the record has had its effect, or is set aside."""
-        if self._assigned_anew:
+        while self._known < (assignments := self._assignments):
             await _until_there(self.dead_letters.load)
-            self._assigned_anew = False
+            self._known = max(self._known, assignments)
         if await _until_there(lambda: self.dead_letters.park_behind(record, BEHIND)):
             self.counts["dead"] += 1
             return

@@ -16,6 +16,8 @@ from google.protobuf.message import Message
 CONTENT_TYPE = "application/protobuf"
 SPEC_VERSION = "1.0"
 MAX_VALUE_BYTES = 256 * 1024
+RECORD_TOO_LARGE = "RECORD_TOO_LARGE"
+"""The reason of a record that no broker takes, today or later."""
 
 _TYPE = re.compile(r"^(?P<family>[a-z_.]+)\.v(?P<major>\d+)\.[A-Z]\w*$")
 

@@ -13,6 +13,9 @@ from kit.outbox import Relay
 from ordermesh.events.v1 import events_pb2, events_service_pb2_grpc
 from ordermesh.events.v1 import events_service_pb2 as pb
 
+MAX_PAGE_BYTES = 3 * 1024 * 1024
+"""gRPC clients take 4 MiB; a page of large records is shorter than was asked for."""
+
 
 class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
     """Serves ordermesh.events.v1.EventsService."""
@@ -44,9 +47,10 @@ class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
         if self._dispatcher is not None:
             letters = self._dispatcher.dead_letters
             found = await letters.page(request.settled, _position(cursor), size + 1)
-        answer = pb.ListDeadLettersResponse(dead_letters=[_on_the_wire(letter) for letter in found[:size]])
-        if len(found) > size:
-            record = found[size - 1].record
+        shown = _that_fit(found[:size])
+        answer = pb.ListDeadLettersResponse(dead_letters=[_on_the_wire(letter) for letter in shown])
+        if len(found) > len(shown):
+            record = shown[-1].record
             place = [record.topic, (record.key or b"").hex(), str(record.partition), str(record.offset)]
             answer.next_page_token = pages.encode(place, scope)
         return answer
@@ -86,14 +90,29 @@ class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
         return self._dispatcher, await self._dispatcher.dead_letters.find(dead_letter_id)
 
 
+def _that_fit(letters: list[DeadLetter]) -> list[DeadLetter]:
+    """As many as an answer holds, at least one: a single record is smaller than Kafka's limit."""
+    room = MAX_PAGE_BYTES
+    for number, letter in enumerate(letters):
+        record = letter.record
+        room -= len(record.key or b"") + len(record.value or b"")
+        room -= sum(len(name) + len(value or b"") for name, value in record.headers)
+        if room < 0 and number:
+            return letters[:number]
+    return letters
+
+
 def _position(cursor: list[str]) -> tuple[str, str, int, int] | None:
     if not cursor:
         return None
     try:
         bytes.fromhex(cursor[1])
-        return cursor[0], cursor[1], int(cursor[2]), int(cursor[3])
+        partition, offset = int(cursor[2]), int(cursor[3])
     except ValueError as error:
         raise pages.invalid() from error
+    if not (0 <= partition < 2**31 and 0 <= offset < 2**63):
+        raise pages.invalid()
+    return cursor[0], cursor[1], partition, offset
 
 
 def _on_the_wire(letter: DeadLetter) -> events_pb2.DeadLetter:

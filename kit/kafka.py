@@ -12,8 +12,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from kit.errors import unavailable
-from kit.events import Event, headers
+from kit.errors import Problem, unavailable
+from kit.events import RECORD_TOO_LARGE, Event, headers
 from kit.logs import log
 
 POLL_SECONDS = 0.2
@@ -49,7 +49,7 @@ class Publisher:
     async def send(
         self, topic: str, key: bytes | None, value: bytes | None, with_headers: list[tuple[str, bytes]]
     ) -> None:
-        """The same with any record."""
+        """The same with any record. Raises RECORD_TOO_LARGE for one that no broker of ours takes."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
 
@@ -60,12 +60,12 @@ class Publisher:
             self._current().produce(topic, key=key, value=value, headers=with_headers, on_delivery=delivered)
         except (BufferError, KafkaException) as error:
             self._check(error)
-            raise unavailable("kafka", "the broker does not take events") from error
+            raise _problem(error) from error
         try:
             await done
         except KafkaException as error:
             self._check(error)
-            raise unavailable("kafka", "the broker does not take events") from error
+            raise _problem(error) from error
 
     def close(self, seconds: float = 1.0) -> None:
         """Let what is under way arrive, shortly; the outbox keeps the rest."""
@@ -92,6 +92,13 @@ class Publisher:
         if isinstance(cause, KafkaError) and cause.fatal():
             log().error("producer_replaced", cause=cause.name())
             self._producer = None
+
+
+def _problem(error: Exception) -> Problem:
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, KafkaError) and cause.code() == KafkaError.MSG_SIZE_TOO_LARGE:
+        return Problem("invalid", RECORD_TOO_LARGE, "the broker takes no record of this size")
+    return unavailable("kafka", "the broker does not take events")
 
 
 def _settle(done: asyncio.Future[None], error: KafkaError | None) -> None:

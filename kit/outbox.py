@@ -96,7 +96,7 @@ class Relay:
         self._database = database
         self._sender = sender
         self._background = background
-        self._last: dict[tuple[str, uuid.UUID], asyncio.Task[bool]] = {}
+        self._last: dict[tuple[str, uuid.UUID], tuple[asyncio.Task[bool], int]] = {}  # and its last version
         self._sent: list[uuid.UUID] = []
         self._marking: asyncio.Task[None] | None = None
 
@@ -105,11 +105,12 @@ class Relay:
         if not written.events:
             return
         place = (written.events[0].topic, written.events[0].key)
-        before = self._last.get(place)
-        if before is None and not written.first:
-            return  # left behind by somebody else: the sweep sends both, in order
+        before, version = self._last.get(place, (None, 0))
+        follows = before is not None and version + 1 == written.events[0].version
+        if not follows and not written.first:
+            return  # one before it was written by somebody else: the sweep sends both, in order
         task = self._background.spawn(self._send(written.events, before), "relay")
-        self._last[place] = task
+        self._last[place] = (task, written.events[-1].version)
         task.add_done_callback(lambda done: self._forget(place, done))
 
     async def sweep(self) -> int:
@@ -201,7 +202,7 @@ class Relay:
             log().warning("marks_not_written", events=len(batch), reason=problem.reason)
 
     def _forget(self, place: tuple[str, uuid.UUID], done: asyncio.Task[bool]) -> None:
-        if self._last.get(place) is done:
+        if self._last.get(place, (None, 0))[0] is done:
             del self._last[place]
 
 

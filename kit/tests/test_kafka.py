@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer as KafkaConsumer
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from kit.consumer import Consumer
+from kit.consumer import Consumer, _record
 from kit.database import Database
 from kit.deadletters import DeadLetters
 from kit.dispatch import Dispatcher, Handler, Reaction, Subscription
@@ -237,6 +238,50 @@ def read_all(topic: str, count: int) -> list[Any]:
         found += consumer.consume(count - len(found), 5.0)
     consumer.close()
     return found
+
+
+@kafka
+@pytest.mark.postgres
+async def test_a_record_that_is_as_large_as_kafka_takes_is_set_aside_and_the_rest_goes_on(
+    topic: str, database: Database
+) -> None:
+    """There is no room for the cause beside it in the dead letter topic."""
+    good, bad = event(topic), event(topic)
+    seen: list[uuid.UUID] = []
+
+    async def handle(got: Event, _: OrderConfirmed) -> None:
+        seen.append(got.event_id)
+
+    reader = Reader(topic, database, handle)
+    foreign: Any = Producer({"bootstrap.servers": os.environ[KAFKA], "message.max.bytes": 2_000_000})
+    foreign.produce(topic, key=str(bad.key), value=b"x" * 1_048_000, headers=headers(bad))
+    assert foreign.flush(10) == 0
+    await reader.publish(good)
+    async with reader.running():
+        await eventually(lambda: reader.dispatcher.counts == {"applied": 1, "dead": 1})
+    assert seen == [good.event_id]
+    (letter,) = await reader.letters.page(False, None, 10)
+    assert (letter.cause.reason, len(letter.record.value or b"")) == ("MALFORMED", 1_048_000)
+    (told,) = read_all(f"{topic}.dlq", 1)
+    assert dict(told.headers())["dlq-id"].decode() == str(letter.dead_letter_id)
+
+
+class WithOddHeader:
+    """What the library hands over when the name of a header is no text."""
+
+    topic, partition, offset = (lambda _: "t"), (lambda _: 1), (lambda _: 7)
+    key, value = (lambda _: b"k"), (lambda _: b"v")
+
+    def headers(self) -> Any:
+        return b"\xff".decode()
+
+
+def test_a_header_whose_name_is_no_text_does_not_end_the_consumer() -> None:
+    record = _record(WithOddHeader())
+    assert record == Record("t", 1, 7, b"k", b"v", ())
+    with pytest.raises(RecordUnusable) as caught:
+        from_record(record)
+    assert caught.value.reason == "ENVELOPE_INVALID"
 
 
 async def test_a_broker_that_is_not_there_is_unavailable() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from kit import outbox
 from kit.background import Background
-from kit.database import Database
+from kit.database import Connection, Database
 from kit.errors import unavailable
 from kit.events import Event
 from kit.outbox import Relay
@@ -174,3 +175,77 @@ async def test_what_was_sent_long_ago_is_forgotten_and_what_waits_is_kept(databa
     async with database.statement() as connection:
         assert await connection.fetchval("select count(*) from outbox") == 1
     assert await unsent(database) == 1
+
+
+async def test_an_event_does_not_overtake_one_that_another_process_has_written(database: Database) -> None:
+    """Its own predecessor is on its way, but the one between them is somebody else's, who has died."""
+    broker, background = Broker(), Background()
+    relay, order_id = Relay(database, broker, background), uuid.uuid4()
+    broker.slow[1] = asyncio.Event()
+    await write(database, relay, order_id, 1)
+    await write(database, None, order_id, 2)
+    await write(database, relay, order_id, 3)
+    broker.slow[1].set()
+    await background.drain(5)
+    assert [event.version for event in broker.taken] == [1]
+    await age(database)
+    await relay.sweep()
+    assert [event.version for event in broker.taken] == [1, 2, 3]
+
+
+async def test_two_processes_that_write_of_one_aggregate_keep_its_order(database: Database) -> None:
+    broker, background = Broker(), Background()
+    one, other = (Relay(database, broker, background) for _ in range(2))
+    order_id = uuid.uuid4()
+    broker.slow[1] = asyncio.Event()
+    for version, relay in ((1, one), (2, other), (3, one), (4, other)):
+        await write(database, relay, order_id, version)
+    broker.slow[1].set()
+    await background.drain(5)
+    await age(database)
+    await one.sweep()
+    assert [event.version for event in broker.taken] == [1, 2, 3, 4]
+    await write(database, other, order_id, 5)  # nothing waits any more: at once
+    await background.drain(5)
+    assert broker.taken[-1].version == 5
+
+
+async def test_events_of_one_transaction_and_the_next_follow_each_other(database: Database) -> None:
+    broker, background = Broker(), Background()
+    relay, order_id = Relay(database, broker, background), uuid.uuid4()
+    broker.slow[1] = asyncio.Event()
+    await write(database, relay, order_id, 1, 2)
+    await write(database, relay, order_id, 3)
+    await write(database, relay, order_id, 4)
+    broker.slow[1].set()
+    await background.drain(5)
+    assert [event.version for event in broker.taken] == [1, 2, 3, 4]
+
+
+async def test_a_sweep_without_anything_left_asks_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, asked = Broker(), list[str]()
+    statement = database.statement
+
+    def counted() -> AbstractAsyncContextManager[Connection]:
+        asked.append("statement")
+        return statement()
+
+    monkeypatch.setattr(database, "statement", counted)
+    await write(database, None, uuid.uuid4(), 1)  # just now: its committer is at it
+    asked.clear()
+    assert await Relay(database, broker, Background()).sweep() == 0
+    assert (asked, broker.taken) == (["statement"], [])
+
+
+async def test_the_lag_is_what_waits_and_since_when(database: Database) -> None:
+    broker, background = Broker(), Background()
+    relay = Relay(database, broker, background)
+    assert await relay.lag() == (0, 0.0)
+    await write(database, None, uuid.uuid4(), 1)
+    await age(database)
+    await write(database, None, uuid.uuid4(), 1, 2)
+    waiting, seconds = await relay.lag()
+    assert waiting == 3
+    assert seconds >= 60

@@ -129,10 +129,14 @@ def test_unspecified_is_sync_until_there_is_a_choice() -> None:
     assert coordination.choose(None, Flow.STANDARD)[0] is Coordination.SYNC
 
 
-@pytest.mark.parametrize("asked", [Coordination.CHOREOGRAPHY, Coordination.ORCHESTRATION])
-def test_a_coordination_that_is_not_built_says_so(asked: Coordination) -> None:
+def test_a_coordination_that_is_not_built_says_so() -> None:
     with pytest.raises(coordination.CoordinationNotAvailable):
-        coordination.choose(asked, Flow.STANDARD)
+        coordination.choose(Coordination.ORCHESTRATION, Flow.STANDARD)
+
+
+@pytest.mark.parametrize("asked", [Coordination.SYNC, Coordination.CHOREOGRAPHY])
+def test_a_coordination_that_was_asked_for_is_taken(asked: Coordination) -> None:
+    assert coordination.choose(asked, Flow.STANDARD) == (asked, "the caller asked for it")
 
 
 def test_the_long_flow_needs_orchestration() -> None:
