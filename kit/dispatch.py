@@ -16,7 +16,8 @@ import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from kit import telemetry
-from kit.deadletters import Cause, DeadLetters
+from kit.deadletter_topic import Cause
+from kit.deadletters import DeadLetters
 from kit.errors import CallerVisible
 from kit.events import Event, Record, RecordUnusable, from_record, type_of
 from kit.inbox import AlreadyApplied

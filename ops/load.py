@@ -102,4 +102,4 @@ def _tell(found: Findings) -> None:
     if more:
         typer.echo(f"  … and {more} more; `make audit` lists them")
     if not found.open and not found.violations:
-        typer.echo("money and stock add up")
+        typer.echo("money, stock and events add up")

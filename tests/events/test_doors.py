@@ -302,7 +302,7 @@ def test_a_load_ends_with_every_order_final_and_a_green_audit(suite: Suite, mode
     assert "dropped by the generator 0" in text
     assert "0 orders open" in text
     assert ("recorded to final p50" in text) == (mode == "choreography")
-    assert text.endswith("money and stock add up\n")
+    assert text.endswith("money, stock and events add up\n")
 
 
 @pytest.mark.parametrize(
