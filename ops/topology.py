@@ -35,6 +35,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "reflection_public": 15061,
     "reflection_all": 15062,
     "smtp": 15025,
+    "analytics": 15058,
 }
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
 
@@ -46,6 +47,7 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "processor": (),
     "payments": ("users", "processor", "kafka"),
     "notifications": ("users", "smtp", "kafka"),
+    "analytics": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka"),
 }
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
