@@ -101,8 +101,8 @@ class AnalyticsUnitOfWork:
 
 
 async def clear(database: Database) -> None:
-    """Forget all that was heard, in one transaction. What an operator has dropped stays dropped; every other
-    record that was set aside is read again, and judged anew.
+    """Forget all that was heard, in one transaction. Records that were set aside are judged anew; one that an
+    operator has dropped is not set aside a second time.
     """
     async with database.transaction() as connection:
         await connection.execute("truncate orders, order_lines, inbox")
