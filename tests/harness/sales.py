@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,8 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from ops.client import Metadata
 from ops.rebuild import History, unread
 from ops.suite import Suite
+from ordermesh.analytics.v1 import analytics_pb2, analytics_service_pb2_grpc
 from ordermesh.analytics.v1 import analytics_service_pb2 as pb
-from ordermesh.analytics.v1 import analytics_service_pb2_grpc
 from ordermesh.events.v1 import events_pb2, events_service_pb2, events_service_pb2_grpc
 from tests.harness.breaking import wait_for
 
@@ -56,14 +57,7 @@ class Sales:
 
     def of(self, sku: str) -> Sold:
         """All that is known of one product, page by page."""
-        found, token = [], ""
-        while True:
-            request = pb.ListSalesRequest(sku=sku, page_token=token, page_size=2)
-            page = self.stub.ListSales(request, metadata=self._olga, timeout=SECONDS)
-            found += page.sales
-            token = page.next_page_token
-            if not token:
-                break
+        found = list(self._entries(sku))
         return Sold(
             orders=sum(entry.orders for entry in found),
             confirmed=sum(entry.confirmed for entry in found),
@@ -71,6 +65,16 @@ class Sales:
             quantity=sum(entry.quantity for entry in found),
             revenue=sum(100 * m.units + m.nanos // 10_000_000 for entry in found for m in entry.revenue),
         )
+
+    def _entries(self, sku: str) -> Iterator[analytics_pb2.ProductHour]:
+        token = ""
+        while True:
+            request = pb.ListSalesRequest(sku=sku, page_token=token, page_size=2)
+            page = self.stub.ListSales(request, metadata=self._olga, timeout=SECONDS)
+            yield from page.sales
+            token = page.next_page_token
+            if not token:
+                return
 
     def consumer(self) -> events_pb2.ConsumerState:
         """What the running instance has done with its events."""
