@@ -2,8 +2,8 @@
 
 To be run while no instance of the service runs. It may be interrupted anywhere, and repeated. The offsets are
 first: if nothing else happens, the inbox finds that all has been done. The other way round the service would
-go on at the end of its topics with nothing behind it. The offsets are set back once more in the end, for an
-instance that came in between has moved them; as long as one is there the broker refuses.
+go on at the end of its topics with nothing behind it. They are set back once more before the cleared tables
+are committed: an instance that came in between has moved them, and while one is there the broker refuses.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, TypedDict
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
@@ -48,14 +49,19 @@ def main(work: Coroutine[Any, Any, History]) -> None:
 
 
 async def begin_anew(
-    bootstrap: str, group: str, topics: Sequence[str], clear: Callable[[], Awaitable[None]]
+    bootstrap: str,
+    group: str,
+    topics: Sequence[str],
+    cleared: Callable[[], AbstractAsyncContextManager[None]],
 ) -> History:
-    """Set the group back and `clear`, which is one transaction. Raises GroupNotEmpty, KafkaException."""
+    """Set the group back and clear the tables. `cleared` is a transaction in which they are empty and locked;
+    it is committed when its block ends well. Raises GroupNotEmpty, KafkaException.
+    """
     admin: Any = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     begins = await asyncio.to_thread(_offsets, admin, topics, OffsetSpec.earliest())
     await asyncio.to_thread(set_back, admin, group, begins, EMPTY_SECONDS)
-    await clear()
-    await asyncio.to_thread(set_back, admin, group, begins, 0)
+    async with cleared():
+        await asyncio.to_thread(set_back, admin, group, begins, 0)
     ends = await asyncio.to_thread(_offsets, admin, topics, OffsetSpec.latest())
     history = History(group=group, records=0, ends={topic: {} for topic in topics})
     for begin, end in zip(begins, ends, strict=True):

@@ -5,7 +5,7 @@ import os
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -78,8 +78,11 @@ class Tables:
         self.address, self.group = address, group
         self.cleared: list[int] = []
 
-    async def clear(self) -> None:
-        self.cleared.append(await asyncio.to_thread(committed, self.address, self.group))
+    @asynccontextmanager
+    async def clear(self) -> AsyncIterator[None]:
+        found = await asyncio.to_thread(committed, self.address, self.group)
+        yield
+        self.cleared.append(found)
 
 
 async def test_a_group_reads_everything_again_and_is_set_back_before_the_tables_are_cleared(
@@ -122,13 +125,18 @@ async def test_nothing_is_cleared_while_somebody_consumes(
 
 async def test_somebody_who_came_while_the_tables_were_cleared_is_found(address: str, topic: str) -> None:
     group = f"test-{uuid.uuid4().hex}"
+    tables = Tables(address, group)
     with ExitStack() as stack:
 
-        async def clear() -> None:
-            consumer = stack.enter_context(member(address, group, topic))
-            assert await asyncio.to_thread(read_all, consumer) == RECORDS
+        @asynccontextmanager
+        async def clear() -> AsyncIterator[None]:
+            async with tables.clear():
+                consumer = stack.enter_context(member(address, group, topic))
+                assert await asyncio.to_thread(read_all, consumer) == RECORDS
+                yield
 
         with pytest.raises(GroupNotEmpty):
             await begin_anew(address, group, [topic], clear)
-    await begin_anew(address, group, [topic], Tables(address, group).clear)
+    assert tables.cleared == [], "its transaction is not committed"
+    await begin_anew(address, group, [topic], tables.clear)
     assert committed(address, group) == 0

@@ -18,7 +18,7 @@ async def begin_anew(chosen: Settings) -> History:
     await database.open()
     try:
         return await rebuild.begin_anew(
-            chosen.kafka_address, store.CONSUMER, TOPICS, lambda: store.clear(database)
+            chosen.kafka_address, store.CONSUMER, TOPICS, lambda: store.cleared(database)
         )
     finally:
         await database.close()

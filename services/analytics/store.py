@@ -100,13 +100,15 @@ class AnalyticsUnitOfWork:
             yield AnalyticsTransaction(connection)
 
 
-async def clear(database: Database) -> None:
-    """Forget all that was heard, in one transaction. Records that were set aside are judged anew; one that an
-    operator has dropped is not set aside a second time.
+@asynccontextmanager
+async def cleared(database: Database) -> AsyncIterator[None]:
+    """A transaction in which all that was heard is forgotten; whoever hears something waits for its end.
+    Records that were set aside are judged anew; one that an operator has dropped is not set aside again.
     """
     async with database.transaction() as connection:
         await connection.execute("truncate orders, order_lines, inbox")
         await connection.execute("delete from dead_letters where state <> 'DROPPED'")
+        yield
 
 
 def _product_hour(row: asyncpg.Record) -> ProductHour:

@@ -4,6 +4,7 @@ import asyncio
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import grpc
 import pytest
@@ -115,11 +116,8 @@ def test_offsets_that_go_back_alone_change_nothing(suite: Suite, sales: Sales) -
     """A rebuild that was killed after its first step, or an operator's mistake: the inbox absorbs all."""
     before, history = sales.totals(), sales.history()
 
-    async def nothing() -> None:
-        pass
-
     with stopped(suite, "analytics"):
-        asyncio.run(begin_anew(suite.address("kafka"), GROUP, [TOPIC], nothing))
+        asyncio.run(begin_anew(suite.address("kafka"), GROUP, [TOPIC], nullcontext))
     rebuild.wait_until_read(suite, "analytics", history)
     assert sales.totals() == before
     done = sales.consumer()

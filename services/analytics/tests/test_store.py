@@ -49,6 +49,10 @@ class Analytics:
         found = await usecases.list_sales(ListSales(sku, start, after, size), self.uow)
         return [(entry.sku, entry.hour.hour) for entry in found]
 
+    async def clear(self) -> None:
+        async with store.cleared(self.databases[0]):
+            pass
+
     async def count(self, table: str) -> int:
         connection = await asyncpg.connect(self.url)
         try:
@@ -153,7 +157,7 @@ async def test_orders_handled_side_by_side_by_two_instances_lose_no_count(analyt
     one_by_one = await analytics.totals()
     assert one_by_one.counts == Counts(events=112, orders=48, confirmed=32, cancelled=16)
     for mixed in (orders, orders[::-1], orders[::2] + orders[1::2]):
-        await store.clear(analytics.databases[0])
+        await analytics.clear()
         await asyncio.gather(*(analytics.hear(*events, instance=n % 2) for n, events in enumerate(mixed)))
         assert await analytics.totals() == one_by_one
 
@@ -198,11 +202,20 @@ async def test_what_is_cleared_can_be_heard_again_and_gives_the_same_digest(anal
     before = await analytics.totals()
     await put_dead_letters(analytics, "PARKED", "REDRIVEN", "DROPPED")
     for _ in range(2):
-        await store.clear(analytics.databases[0])
+        await analytics.clear()
     assert [await analytics.count(table) for table in ("orders", "order_lines", "inbox")] == [0, 0, 0]
     assert await analytics.count("dead_letters where state = 'DROPPED'") == 1
     assert await analytics.count("dead_letters") == 1
     await analytics.hear(*events)
+    assert await analytics.totals() == before
+
+
+async def test_tables_that_are_not_to_be_cleared_after_all_are_as_they_were(analytics: Analytics) -> None:
+    await analytics.hear(*order(Told.CONFIRMED))
+    before = await analytics.totals()
+    with pytest.raises(LookupError):
+        async with store.cleared(analytics.databases[0]):
+            raise LookupError
     assert await analytics.totals() == before
 
 
