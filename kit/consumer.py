@@ -24,11 +24,11 @@ from kit.events import Record
 from kit.logs import log
 from kit.progress import Place, Progress
 
-BATCH = 100
+BATCH = 50
 WAIT_SECONDS = 0.2
-IN_FLIGHT = 200
+IN_FLIGHT = 100
 """Records that are worked on at once; more are left with the broker."""
-COMMIT_SECONDS = 0.2
+COMMIT_SECONDS = 1.0
 LEAVE_SECONDS = 4.0
 """How long the work on partitions that are taken away is waited for."""
 _QUIET = (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)

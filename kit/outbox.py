@@ -84,6 +84,7 @@ async def write(
         [type_of(message) for _, message in messages],
         [message.SerializeToString() for _, message in messages],
     )
+    kit.crashpoint("outbox.before_commit")
     events = sorted((_event(row) for row in rows), key=lambda event: event.version)
     return Written(tuple(events), first=not any(row["waiting"] for row in rows))
 
@@ -163,10 +164,11 @@ class Relay:
         return sum(len(chain) for chain, sent in zip(chains.values(), done, strict=True) if sent)
 
     async def _send(self, events: tuple[Event, ...], before: asyncio.Task[bool] | None) -> bool:
-        """True when all are there and marked; False leaves the rest to the sweep."""
+        """True when all are there; False leaves the rest to the sweep."""
         if before is not None and not await asyncio.shield(before):
             return False
         for event in events:
+            kit.crashpoint("relay.before_publish")
             try:
                 await self._sender.publish(event)
             except Problem as problem:
@@ -174,10 +176,7 @@ class Relay:
                 return False
             kit.crashpoint("relay.after_publish")
             self._sent.append(event.event_id)
-        try:
-            await self._marked()
-        except Problem:  # the sweep sends them again; receivers know them by their ids
-            return False
+        await self._marked()
         return True
 
     async def _marked(self) -> None:
@@ -188,11 +187,18 @@ class Relay:
             await asyncio.shield(self._marking)
 
     async def _write_marks(self) -> None:
+        """A mark that a crash of the database loses only sends an event again, so it waits for no disk."""
         batch, self._sent = self._sent, []
-        async with self._database.statement() as connection:
-            await connection.execute(
-                "update outbox set sent_time = clock_timestamp() where event_id = any($1)", batch
-            )
+        try:
+            async with self._database.statement() as connection:
+                await connection.execute(
+                    """update outbox set sent_time = clock_timestamp()
+                         from (select set_config('synchronous_commit', 'off', true)) as of_this_statement
+                        where event_id = any($1)""",
+                    batch,
+                )
+        except Problem as problem:  # the sweep sends them again; receivers know them by their ids
+            log().warning("marks_not_written", events=len(batch), reason=problem.reason)
 
     def _forget(self, place: tuple[str, uuid.UUID], done: asyncio.Task[bool]) -> None:
         if self._last.get(place) is done:

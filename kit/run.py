@@ -6,11 +6,10 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from kit import logs, settings
 from kit.background import Background
-from kit.channels import Peer
 from kit.crashpoint import arm
 from kit.database import Database, SchemaMismatch
 from kit.eventing import SERVICE, Eventing
@@ -32,6 +31,13 @@ class Round:
     work: Callable[[], Any]
 
 
+class Closing(Protocol):
+    """A connection to somebody else that is kept for the life of the process."""
+
+    async def close(self) -> None:
+        """Close it."""
+
+
 @dataclass(frozen=True)
 class App:
     """Everything that a service's wiring has built."""
@@ -40,7 +46,7 @@ class App:
     tokens: TokenVerifier
     servicers: dict[str, object]
     background: Background
-    peers: Sequence[Peer] = ()
+    peers: Sequence[Closing] = ()
     rounds: Sequence[Round] = field(default_factory=tuple)
     events: Eventing | None = None
 

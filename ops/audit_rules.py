@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from ops import audit_events
+from ops.audit_events import Events
+
 Row = Mapping[str, Any]
 
 
@@ -24,15 +27,20 @@ class Records:
     reservations: Sequence[Row] = ()
     stock: Sequence[Row] = ()
     notifications: Sequence[Row] = ()
+    events: Events = field(default_factory=Events)
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Violations in words; open orders as (order id, age in seconds, where it stands)."""
+    """Violations in words; what is open as (order id, age in seconds, where it stands), of it `stuck` what
+    waits for an operator; how many orders there are in each state, how many events in the topics.
+    """
 
     violations: list[str]
     open: list[tuple[str, float, str]]
     counts: dict[str, int] = field(default_factory=dict)
+    stuck: list[tuple[str, float, str]] = field(default_factory=list)
+    events: int = 0
 
 
 def audit(records: Records) -> Findings:
@@ -45,11 +53,14 @@ def audit(records: Records) -> Findings:
         *_stock(records),
         *_histories(records),
         *_notifications(records),
+        *audit_events.violations(records.events),
     ]
     counts: dict[str, int] = defaultdict(int)
     for order in records.orders:
         counts[order["state"]] += 1
-    return Findings(violations, list(_open(records)), dict(counts))
+    stuck = list(audit_events.stuck(records.events))
+    unfinished = [*_open(records), *audit_events.unfinished(records.events), *stuck]
+    return Findings(violations, unfinished, dict(counts), stuck, len(records.events.told))
 
 
 def net(records: Records) -> dict[str, int]:
@@ -157,25 +168,44 @@ def _histories(records: Records) -> Iterator[str]:
 
 
 def _notifications(records: Records) -> Iterator[str]:
-    told: dict[UUID, int] = defaultdict(int)
-    for notification in records.notifications:
-        if notification["kind"] == "CONFIRMATION":
-            told[notification["order_id"]] += 1
-    orders = [order for order in records.orders if order["state"] == "CONFIRMED"]
-    confirmed = {order["order_id"]: order["step"] for order in orders}
-    for order_id, times in told.items():
-        wanted = int(order_id in confirmed)
+    told = _told(records)
+    orders = {order["order_id"]: order for order in records.orders}
+    for (order_id, kind), times in told.items():
+        order = orders.get(order_id, {"state": "", "coordination": ""})
+        confirmed, by_event = order["state"] == "CONFIRMED", order["coordination"] == "CHOREOGRAPHY"
+        wanted = int(confirmed if kind == "CONFIRMATION" else by_event)
+        if kind == "CONFIRMATION" and by_event and order["state"] == "PENDING":
+            continue  # the event that sends it confirms the order as well, and may come here first
         if times != wanted:
-            yield f"order {order_id}: {times} confirmations for an order that wants {wanted}"
-    for order_id, step in confirmed.items():
-        if step == "DONE" and told[order_id] == 0:
+            yield f"order {order_id}: {times} messages {kind} for an order that wants {wanted}"
+    for order_id, order in orders.items():
+        if order["state"] == "CONFIRMED" and order["step"] == "DONE" and not told[order_id, "CONFIRMATION"]:
             yield f"order {order_id}: CONFIRMED, but nobody was told"
 
 
+def _told(records: Records) -> dict[tuple[UUID, str], int]:
+    """How often each order's customer was told each kind of message."""
+    told: dict[tuple[UUID, str], int] = defaultdict(int)
+    for notification in records.notifications:
+        told[notification["order_id"], notification["kind"]] += 1
+    return told
+
+
 def _open(records: Records) -> Iterator[tuple[str, float, str]]:
+    told, stock = _told(records), {row["order_id"]: row["state"] for row in records.reservations}
     for order in records.orders:
-        if order["state"] == "PENDING" or order["step"] not in ("DONE", None):
-            yield str(order["order_id"]), order["age"], f"{order['state']}, next {order['step']}"
+        order_id, state = order["order_id"], order["state"]
+        where = ""
+        if order["step"] not in ("DONE", None):
+            where = f"{state}, next {order['step']}"
+        elif state == "PENDING":
+            where = state
+        elif state == "CONFIRMED" and stock.get(order_id) != "COMMITTED":
+            where = f"{state}, its stock is {stock.get(order_id)}"
+        elif state == "CONFIRMED" and not told[order_id, "CONFIRMATION"]:
+            where = f"{state}, the customer is not told yet"
+        if where:
+            yield str(order_id), order["age"], where
     for payment in records.payments:
         if payment["state"] == "CHARGING":
             yield str(payment["order_id"]), payment["age"], "payment CHARGING"

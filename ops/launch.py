@@ -27,15 +27,15 @@ CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
 
 
-def read_plan(suite_directory: Path, part: str) -> tuple[list[str], dict[str, str], bool]:
-    """The part's command, its whole environment, and whether it refuses to run as root."""
+def read_plan(suite_directory: Path, part: str) -> tuple[list[str], dict[str, str], dict[str, int]]:
+    """The part's command, its whole environment, and how it wants to run: `refuses_root`, `nice`."""
     folder = suite_directory / "env"
     plan = json.loads((folder / f"{part}.json").read_text())
     environment = dict(plan["environment"])
     override = folder / f"{part}.override.json"
     if override.is_file():
         environment.update(json.loads(override.read_text()))
-    return plan["command"], environment, bool(plan.get("refuses_root"))
+    return plan["command"], environment, {name: plan.get(name, 0) for name in ("refuses_root", "nice")}
 
 
 def step_down(owned: Path) -> None:
@@ -68,8 +68,9 @@ def step_down(owned: Path) -> None:
 def main(arguments: list[str]) -> None:
     """Replace this process by the part."""
     directory, part = Path(arguments[0]).absolute(), arguments[1]
-    command, environment, refuses_root = read_plan(directory, part)
-    if refuses_root and os.geteuid() == 0:
+    command, environment, wants = read_plan(directory, part)
+    os.nice(wants["nice"])
+    if wants["refuses_root"] and os.geteuid() == 0:
         step_down(directory / "postgres")
     # `make down` finds processes by this variable when supervisor is gone
     environment["ORDERMESH_SUITE_DIR"] = str(directory)

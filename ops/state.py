@@ -142,5 +142,6 @@ def write_plans(site: Site, parts: Iterable[Part]) -> None:
             "command": list(part.command),
             "environment": base | dict(part.environment),
             "refuses_root": part.refuses_root,
+            "nice": part.nice,
         }
         write_json(site.directory / "env" / f"{part.name}.json", plan)

@@ -37,6 +37,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "smtp": 15025,
     "analytics": 15058,
 }
+NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
 
 # Python services: module to start, and the peers each one calls
@@ -50,6 +51,8 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "analytics": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka"),
 }
+GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
+"""Parts that no customer waits for: where the cores are few they must not slow the others down."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
 
 
@@ -79,6 +82,7 @@ class Part:
     stop_seconds: int = 10  # then it is killed
     signals_group: bool = True  # whether a stop goes to its children too
     refuses_root: bool = False
+    nice: int = 0  # above zero: gives way to the parts that somebody waits for
 
 
 def assign_ports(suite: str, overrides: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -126,6 +130,7 @@ def service(site: Site, name: str) -> Part:
         needs=("postgres",),
         database=name,
         stop_seconds=15,
+        nice=NICE if name in GIVES_WAY else 0,
     )
 
 
@@ -159,7 +164,7 @@ def tool_parts(site: Site) -> tuple[Part, ...]:
     python = str(site.python)
     return (
         Part("edge", servers.envoy(site), ("edge", "operator", "envoy_admin"), ProbeKind.ENVOY),
-        Part("mail", (python, "-m", "ops.mail_sink"), ("smtp",), ProbeKind.SMTP, mail),
+        Part("mail", (python, "-m", "ops.mail_sink"), ("smtp",), ProbeKind.SMTP, mail, nice=NICE),
         Part(
             "reflection",
             (python, "-m", "ops.reflection"),

@@ -14,7 +14,7 @@ GOOD, BAD = UUID(int=1), UUID(int=2)
 
 def order(order_id: UUID, state: str, **changes: Any) -> dict[str, Any]:
     known = {"order_id": order_id, "state": state, "total": 500, "skus": ["TEA"], "quantities": [1]}
-    return {**known, "version": 2, "step": "DONE", "age": 3.0, **changes}
+    return {**known, "version": 2, "step": "DONE", "age": 3.0, "coordination": "SYNC", **changes}
 
 
 def history(order_id: UUID, last: str) -> list[dict[str, Any]]:
@@ -45,7 +45,8 @@ HEALTHY = Records(
 def broken(table: str, index: int, **changes: Any) -> Records:
     rows = deepcopy(list(getattr(HEALTHY, table)))
     rows[index] = {**rows[index], **changes}
-    return replace(HEALTHY, **{table: rows})
+    changed: dict[str, Any] = {table: rows}
+    return replace(HEALTHY, **changed)
 
 
 def test_a_healthy_suite_has_no_violation() -> None:
@@ -79,7 +80,7 @@ def test_a_healthy_suite_has_no_violation() -> None:
         (broken("history", 1, version=3), "gap or a repeat"),
         (broken("history", 1, state="PENDING"), "but its history ends PENDING"),
         (replace(HEALTHY, notifications=[]), "nobody was told"),
-        (broken("notifications", 0, order_id=BAD), "confirmations for an order that wants 0"),
+        (broken("notifications", 0, order_id=BAD), "1 messages CONFIRMATION for an order that wants 0"),
     ],
 )
 def test_each_rule_finds_what_breaks_it(records: Records, said: str) -> None:
@@ -104,3 +105,16 @@ def test_a_confirmed_order_may_still_hold_its_stock_until_its_last_step() -> Non
         notifications=[],
     )
     assert audit(records).violations == []
+
+
+def test_a_choreographed_order_is_open_until_its_stock_is_sold_and_its_customer_told() -> None:
+    by_event = broken("orders", 0, step=None, coordination="CHOREOGRAPHY")
+    receipt = {"order_id": GOOD, "kind": "RECEIPT"}
+    told = replace(by_event, notifications=[*HEALTHY.notifications, receipt])
+    assert audit(told).violations == []
+    assert audit(told).open == []
+    untold = audit(replace(by_event, notifications=[receipt]))
+    assert untold.violations == []
+    assert untold.open == [(str(GOOD), 3.0, "CONFIRMED, the customer is not told yet")]
+    twice = replace(told, notifications=[*told.notifications, receipt])
+    assert "2 messages RECEIPT for an order that wants 1" in audit(twice).violations[0]

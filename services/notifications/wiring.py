@@ -35,7 +35,7 @@ def build(settings: Settings) -> App:
         tokens=TokenVerifier(keys_of(users)),
         servicers={"ordermesh.notifications.v1.NotificationsService": NotificationsServicer(uow, delivery)},
         background=background,
-        peers=[users],
+        peers=[users, mailer],
         rounds=[Round("send", settings.retry_seconds, delivery.sweep)],
         events=events,
     )

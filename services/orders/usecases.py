@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 import kit
+from kit import call
 from kit.errors import illegal_transition
 from kit.ids import new_id
 from kit.requests import RequestKey
@@ -26,6 +27,8 @@ from services.orders.domain import (
 )
 from services.orders.outcome import Outcome, Verdict
 
+CANCEL_SECONDS = 3.0
+"""How long a cancel waits for the payment's decision; then the client sees `cancel_requested` and goes on."""
 FALLBACK_SECONDS = 1.0
 """How soon a watcher sees a change that another instance of this service has made."""
 
@@ -204,6 +207,7 @@ async def cancel_order(
             raise decision.refusal
         await tx.record(decision)
         await modes[decision.order.coordination].cancel(decision.order, tx)
+    call.set_deadline(call.remaining(CANCEL_SECONDS))
     outcome = await modes[decision.order.coordination].answer(order_id, Wait.FINAL)
     if outcome.verdict is Verdict.CONFIRMED:
         raise domain.OrderNotCancellable(outcome.order)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from ops import audit, processes
+from ops import audit, audit_reading, processes
 from ops.audit_rules import Findings
 from ops.suite import Suite
 
@@ -77,6 +77,14 @@ def findings(suite: Suite) -> Findings:
 
 
 def wait_until_nothing_is_open(suite: Suite) -> Findings:
-    """Every order and payment has come to its end."""
-    wait_for(lambda: not findings(suite).open, "every order to come to its end")
-    return findings(suite)
+    """Every order, payment, message and event has come to its end; what the auditor finds then."""
+    found: list[Findings] = []
+
+    def ended() -> bool:
+        if asyncio.run(audit_reading.open_rows(suite)):
+            return False
+        found.append(findings(suite))
+        return not found[-1].open
+
+    wait_for(ended, "every order to come to its end")
+    return found[-1]

@@ -40,7 +40,9 @@ class Analytics:
         self.stub = analytics_service_pb2_grpc.AnalyticsServiceStub(channel)
         self.events = events_service_pb2_grpc.EventsServiceStub(channel)
         self.operator = operator
-        self._producer: Any = Producer({"bootstrap.servers": kafka, "enable.idempotence": True})
+        self._producer: Any = Producer(
+            {"bootstrap.servers": kafka, "enable.idempotence": True, "partitioner": "murmur2_random"}
+        )
 
     def tell(self, *events: Event) -> None:
         """Publish, and wait until the broker has them."""
