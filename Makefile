@@ -13,7 +13,7 @@ INSTALL = $(PYTHON) -m ops.install
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart doctor demo token audit bench events dlq \
+.PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
   lag mail load grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
@@ -65,6 +65,9 @@ stop: install ## Stop one part: S=part
 
 restart: install ## Restart one part and wait until it is healthy: S=part
 	@$(OPS) restart "$(S)"
+
+rebuild: install ## Let a service build its read model anew from all events: S=analytics
+	@$(OPS) rebuild "$(S)"
 
 ##@ Use it
 

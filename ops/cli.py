@@ -94,6 +94,15 @@ def restart(part: PartName, suite: SuiteName = "main") -> None:
 
 
 @app.command()
+def rebuild(part: PartName, suite: SuiteName = "main") -> None:
+    """Let a service build its read model anew from all events."""
+    from ops import rebuild as module
+
+    with state.exclusive(suite):
+        raise typer.Exit(module.rebuild(suite, part, console))
+
+
+@app.command()
 def doctor(suite: SuiteName = "main") -> None:
     """Say what is wrong and what to do about it."""
     from ops import doctor as module
