@@ -33,7 +33,7 @@ pytestmark = pytest.mark.suite
 
 SECONDS = 60
 TOPIC = "ordermesh.orders.v1"
-CONSUMERS = ("inventory", "payments", "notifications")
+CONSUMERS = ("inventory", "payments", "notifications", "analytics")
 """Who reads the topic of orders."""
 TOKEN = "tok_approved"
 POISON = b"\xff\xff tok_of_nobody \x1b[2J"

@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.suite, pytest.mark.timeout(180)]
 
 ORDERS, PAYMENTS = "ordermesh.orders.v1", "ordermesh.payments.v1"
 READERS = {
-    ORDERS: ("inventory", "payments", "notifications"),
+    ORDERS: ("inventory", "payments", "notifications", "analytics"),
     PAYMENTS: ("orders", "inventory", "notifications"),
 }
 BY_EVENT = orders_pb2.COORDINATION_CHOREOGRAPHY
