@@ -13,7 +13,8 @@ INSTALL = $(PYTHON) -m ops.install
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart doctor demo token audit bench grpcurl lock \
+.PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
+  lag mail load grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
@@ -39,6 +40,18 @@ status: install ## Every part: state, memory, port, health
 logs: install ## Last lines of a log: S=part (all without it), F=1 to follow
 	@$(OPS) logs $(S) $(if $(F),--follow)
 
+events: install ## Follow the events, decoded: ORDER=id TYPE=OrderPlaced,… SINCE=beginning|now F=0 JSON=1
+	@$(OPS) events
+
+dlq: install ## Records that consumers set aside: ALL=1, or one by SHOW=id REDRIVE=id DROP=id
+	@$(OPS) dlq
+
+lag: install ## What waits in outboxes, what consumers did, how far they are behind
+	@$(OPS) lag
+
+mail: install ## The last mails that customers got: N=10, or those about one order whole: ORDER=id
+	@$(OPS) mail
+
 doctor: install ## Say what is wrong, and the way out
 	@$(OPS) doctor
 
@@ -53,9 +66,12 @@ stop: install ## Stop one part: S=part
 restart: install ## Restart one part and wait until it is healthy: S=part
 	@$(OPS) restart "$(S)"
 
+rebuild: install ## Let a service build its read model anew from all events: S=analytics
+	@$(OPS) rebuild "$(S)"
+
 ##@ Use it
 
-demo: install ## Place an order and show its way: MODE=sync CARD=… QTY=… JSON=1
+demo: install ## Place an order and show its way: MODE=sync|choreography CARD=… QTY=… JSON=1
 	@$(OPS) demo
 
 token: USER = ada
@@ -65,8 +81,11 @@ token: install ## Print a token to call with: USER=ada, bob or olga
 audit: install ## Prove from every service's records that money and stock add up
 	@$(OPS) audit
 
-bench: install ## What one order costs in CPU and time: MODE=sync N=300 C=8
+bench: install ## What one order costs in CPU and time: MODE=sync|choreography N=300 C=8
 	@$(OPS) bench
+
+load: install ## Orders at a fixed rate, whatever the answers: MODE=sync|choreography RATE=20 SECONDS=30 CARDS=approved,…
+	@$(OPS) load
 
 grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcurl
 	@$(PYTHON) -m ops.grpcurl

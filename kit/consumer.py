@@ -24,12 +24,10 @@ from kit.events import Record
 from kit.logs import log
 from kit.progress import Place, Progress
 
-BATCH = 20
+BATCH = 50
 WAIT_SECONDS = 0.2
-IN_FLIGHT = 40
-"""Records that are worked on at once; more are left with the broker. A few for each connection to the database:
-more would only wait for one, until they are told that it does not answer.
-"""
+IN_FLIGHT = 100
+"""Records that are worked on at once; more are left with the broker."""
 COMMIT_SECONDS = 1.0
 LEAVE_SECONDS = 4.0
 """How long the work on partitions that are taken away is waited for."""

@@ -5,8 +5,9 @@ Migrations are applied by `make up` (dbmate), never by a service.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -21,6 +22,7 @@ Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
 """A connection inside a transaction: `execute`, `fetch`, `fetchrow`, `fetchval`."""
 
 MAX_CONNECTIONS = 10
+IN_LINE = 6
 ACQUIRE_SECONDS = 2.0
 STATEMENT_SECONDS = 5.0
 
@@ -52,6 +54,7 @@ class Database:
         self._url = url
         self._migrations = migrations
         self._pool: Pool[asyncpg.Record] | None = None
+        self._line = asyncio.Semaphore(IN_LINE)
 
     async def open(self) -> None:
         """Make the pool; connects when first used."""
@@ -70,9 +73,14 @@ class Database:
             await self._pool.close()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """One transaction. Raises UNAVAILABLE when the database is away, ABORTED when it gave way."""
-        async with self.statement() as connection, connection.transaction():
+    async def transaction(self, *, in_line: bool = False) -> AsyncIterator[Connection]:
+        """One transaction. Raises UNAVAILABLE when the database is away, ABORTED when it gave way.
+
+        With `in_line` it waits its turn, however long, for one of a part of the connections: for events,
+        which come by the hundred after an outage and must not take the connections of requests.
+        """
+        turn = self._line if in_line else nullcontext()
+        async with turn, self.statement() as connection, connection.transaction():
             yield connection
 
     @asynccontextmanager

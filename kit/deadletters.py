@@ -20,26 +20,18 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from kit.errors import Problem, access_denied
-from kit.events import RECORD_TOO_LARGE, Record
+from kit.deadletter_topic import Cause, Sender, id_of, tell
+from kit.errors import access_denied
+from kit.events import Record
 from kit.logs import log
 
 if TYPE_CHECKING:
     from kit.database import Connection, Database
 
 Key = tuple[str, bytes | None]
-
-
-@dataclass(frozen=True)
-class Cause:
-    """Why a record was set aside: a reason in UPPER_SNAKE, a text without secrets, how often it was tried."""
-
-    reason: str
-    error: str
-    attempts: int
 
 
 @dataclass(frozen=True)
@@ -54,15 +46,6 @@ class DeadLetter:
     create_time: datetime
     settle_time: datetime | None
     settled_by: uuid.UUID | None
-
-
-class Sender(Protocol):
-    """Where records go."""
-
-    async def send(
-        self, topic: str, key: bytes | None, value: bytes | None, with_headers: list[tuple[str, bytes]]
-    ) -> None:
-        """Return when it is there; raises a Problem otherwise."""
 
 
 class Settled(Exception):
@@ -101,7 +84,7 @@ class DeadLetters:
                 self._parked.discard(place)
                 return False
             await self._insert(connection, record, cause)
-        await self._tell(record, cause)
+        await tell(self._sender, self.consumer, record, cause)
         return True
 
     async def park(self, record: Record, cause: Cause) -> None:
@@ -112,7 +95,7 @@ class DeadLetters:
         self._parked.add(place)
         where = f"{record.topic}[{record.partition}]@{record.offset}"
         log().error("dead_letter", consumer=self.consumer, record=where, reason=cause.reason)
-        await self._tell(record, cause)
+        await tell(self._sender, self.consumer, record, cause)
 
     async def find(self, dead_letter_id: uuid.UUID) -> DeadLetter:
         """One of them; raises ACCESS_DENIED when there is none."""
@@ -234,36 +217,6 @@ class DeadLetters:
             cause.error,
             cause.attempts,
         )
-
-    async def _tell(self, record: Record, cause: Cause) -> None:
-        """For everybody who reads the dead letter topic; the record as it came, with the cause in headers."""
-        about = {
-            "dlq-id": str(id_of(self.consumer, record)),
-            "dlq-consumer": self.consumer,
-            "dlq-reason": cause.reason,
-            "dlq-error": cause.error,
-            "dlq-topic": record.topic,
-            "dlq-partition": str(record.partition),
-            "dlq-offset": str(record.offset),
-            "dlq-attempts": str(cause.attempts),
-            "dlq-first-seen": datetime.now(UTC).isoformat(),
-        }
-        added = [(name, text.encode()) for name, text in about.items()]
-        topic = f"{record.topic}.dlq"
-        try:
-            await self._sender.send(topic, record.key, record.value, [*record.headers, *added])
-        except Problem as problem:
-            if problem.reason != RECORD_TOO_LARGE:
-                raise
-            # it was as large as a record may be, before this was added
-            left_out = ("dlq-left-out", b"key, headers and value; ListDeadLetters has them")
-            await self._sender.send(topic, None, None, [*added, left_out])
-
-
-def id_of(consumer: str, record: Record) -> uuid.UUID:
-    """The identity of a dead letter, the same whoever sets the record aside, and whenever."""
-    where = f"{consumer}:{record.topic}:{record.partition}:{record.offset}"
-    return uuid.uuid5(uuid.NAMESPACE_URL, f"ordermesh:{where}")
 
 
 def _dead_letter(row: Any) -> DeadLetter:

@@ -16,10 +16,11 @@ import protovalidate
 from google.protobuf.message import DecodeError, Message
 
 from kit import telemetry
-from kit.deadletters import Cause, DeadLetters
+from kit.deadletter_topic import Cause
+from kit.deadletters import DeadLetters
 from kit.errors import CallerVisible
 from kit.events import Event, Record, RecordUnusable, from_record, type_of
-from kit.inbox import AlreadyApplied
+from kit.inbox import AlreadyApplied, Stale
 from kit.logs import log
 from kit.validation import problem_of
 
@@ -29,7 +30,8 @@ HANDLER_TRIES = 3
 BEHIND = Cause("BEHIND_DEAD_LETTER", "an earlier record of this key was set aside", 0)
 
 Handler = Callable[[Event, Any], Awaitable[None]]
-"""Takes the envelope and the decoded, valid message; raises AlreadyApplied if it was heard before."""
+"""Takes the envelope and the decoded, valid message; raises AlreadyApplied if it was heard before, and
+Stale if a consumer that goes by versions is further already."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ class Dispatcher:
             self.counts["applied"] += 1
         except AlreadyApplied:
             self.counts["repeated"] += 1
+        except Stale:
+            self.counts["stale"] += 1
 
     async def _tried(self, record: Record) -> Cause | None:
         """None when it is applied; else why it never will be. What is away is waited for, however long."""

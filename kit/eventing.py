@@ -22,29 +22,42 @@ KEPT = timedelta(days=7)
 
 
 class Eventing:
-    """The publisher, the relay, and at most one consumer of a service."""
+    """The publisher, the relay, and at most one consumer of a service.
 
-    def __init__(self, service: str, database: Database, kafka_address: str, background: Background) -> None:
+    A service that publishes nothing (`publishes=False`) has no outbox; its dead letters are still told.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        database: Database,
+        kafka_address: str,
+        background: Background,
+        *,
+        publishes: bool = True,
+    ) -> None:
         self._service = service
         self._database = database
         self._kafka_address = kafka_address
         self._background = background
+        self._publishes = publishes
         self._running: list[tuple[Consumer, asyncio.Task[None]]] = []
         self.publisher = Publisher(kafka_address, service)
         self.relay = Relay(database, self.publisher, background)
         self.dispatcher: Dispatcher | None = None
-        self.servicer = EventsServicer(self.relay, None)
+        self.servicer = self._servicer()
 
     def consume(self, subscription: Subscription) -> None:
         """Consume this, from `start` on."""
         dead_letters = DeadLetters(subscription.group, self._database, self.publisher)
         self.dispatcher = Dispatcher(subscription, dead_letters)
-        self.servicer = EventsServicer(self.relay, self.dispatcher)
+        self.servicer = self._servicer()
 
     def start(self) -> None:
         """Begin to sweep and to consume."""
-        self._background.every(SWEEP_SECONDS, self.relay.sweep, "sweep outbox")
-        self._background.every(FORGET_SECONDS, lambda: self.relay.forget(KEPT), "forget sent events")
+        if self._publishes:
+            self._background.every(SWEEP_SECONDS, self.relay.sweep, "sweep outbox")
+            self._background.every(FORGET_SECONDS, lambda: self.relay.forget(KEPT), "forget sent events")
         if self.dispatcher is not None:
             consumer = Consumer(self._kafka_address, self.dispatcher)
             self._running.append((consumer, self._background.spawn(consumer.run(), "consume")))
@@ -58,3 +71,6 @@ class Eventing:
     def close(self, seconds: float = 1.0) -> None:
         """Let what is being sent arrive; the last thing of a process."""
         self.publisher.close(seconds)
+
+    def _servicer(self) -> EventsServicer:
+        return EventsServicer(self.relay if self._publishes else None, self.dispatcher)

@@ -20,20 +20,23 @@ MAX_PAGE_BYTES = 3 * 1024 * 1024
 class EventsServicer(events_service_pb2_grpc.EventsServiceServicer):
     """Serves ordermesh.events.v1.EventsService."""
 
-    def __init__(self, relay: Relay, dispatcher: Dispatcher | None) -> None:
+    def __init__(self, relay: Relay | None, dispatcher: Dispatcher | None) -> None:
         self._relay = relay
         self._dispatcher = dispatcher
 
     async def GetEventFlow(self, request: pb.GetEventFlowRequest, context: Any) -> pb.GetEventFlowResponse:
         """Read how events go through."""
-        unsent, age = await self._relay.lag()
+        unsent, age = await self._relay.lag() if self._relay is not None else (0, 0.0)
         answer = pb.GetEventFlowResponse(unsent=unsent, oldest_unsent_seconds=age)
         if (dispatcher := self._dispatcher) is not None:
             answer.consumers.add(
                 consumer=dispatcher.subscription.group,
                 topics=dispatcher.subscription.topics,
                 parked=await dispatcher.dead_letters.parked(),
-                **{name: dispatcher.counts[name] for name in ("applied", "repeated", "skipped", "dead")},
+                **{
+                    name: dispatcher.counts[name]
+                    for name in ("applied", "repeated", "skipped", "dead", "stale")
+                },
             )
         return answer
 

@@ -21,6 +21,10 @@ class AlreadyApplied(Exception):
     """The event has had its effect before; what is under way is rolled back."""
 
 
+class Stale(Exception):
+    """The event is new, but its version of its aggregate, or a later one, has had its effect."""
+
+
 async def mark(connection: Connection, consumer: str, event_id: uuid.UUID) -> None:
     """Note in the transaction of its effect that an event is applied. Raises AlreadyApplied; a repeat at the
     same time waits for the first.

@@ -31,6 +31,8 @@ class Publisher:
             "enable.idempotence": True,
             "acks": "all",
             "linger.ms": 0,
+            # as the Java client does it: a service in another language finds the same partitions
+            "partitioner": "murmur2_random",
             "compression.type": "none",
             "delivery.timeout.ms": DELIVERY_MS,
             "socket.connection.setup.timeout.ms": 2_000,

@@ -7,7 +7,7 @@ purpose: an auditor that asks the audited proves less.
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -65,9 +65,20 @@ class Events:
 
 def violations(events: Events) -> Iterator[str]:
     """What is wrong."""
+    events = replace(events, told=list(_ours(events)))
     yield from _outbox_and_topic(events)
     yield from _versions(events)
     yield from _applied(events)
+
+
+def _ours(events: Events) -> Iterator[Told]:
+    """Without the records of others that consumers have set aside: those are known, and had no effect."""
+    written = {row["event_id"] for rows in events.outboxes.values() for row in rows}
+    aside = {place for consumer in APPLIES for place in _aside(consumer, events)}
+    for event in events.told:
+        foreign = event.kept and event.event_id not in written
+        if not (foreign and (event.topic, event.partition, event.offset) in aside):
+            yield event
 
 
 def _outbox_and_topic(events: Events) -> Iterator[str]:
@@ -113,7 +124,7 @@ def _applied(events: Events) -> Iterator[str]:
 
 def _concerning(consumer: str, events: Events) -> Iterator[Told]:
     """Events that this consumer applies, without repeats and without what it has set aside."""
-    aside = {(r["topic"], r["partition_number"], r["record_offset"]) for r in _letters(consumer, events)}
+    aside = _aside(consumer, events)
     seen: set[UUID] = set()
     for event in events.told:
         mine = event.coordination in APPLIES[consumer].get(event.name, ())
@@ -122,8 +133,10 @@ def _concerning(consumer: str, events: Events) -> Iterator[Told]:
             yield event
 
 
-def _letters(consumer: str, events: Events) -> Sequence[Row]:
-    return events.dead_letters.get(consumer, ())
+def _aside(consumer: str, events: Events) -> set[tuple[str, int, int]]:
+    """Where the records stand that a consumer has set aside."""
+    letters = events.dead_letters.get(consumer, ())
+    return {(row["topic"], row["partition_number"], row["record_offset"]) for row in letters}
 
 
 def unfinished(events: Events) -> Iterator[tuple[str, float, str]]:

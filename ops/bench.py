@@ -7,17 +7,15 @@ The generator's own CPU is counted too, for it runs on the same cores.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
 import grpc
-import psutil
 import typer
 
-from ops import client
+from ops import client, cpu, latency, rest
 from ops.client import Metadata
 from ops.errors import SuiteError
 from ops.suite import Suite
@@ -25,7 +23,9 @@ from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_p
 
 WARM_UP = 20
 MAX_ORDERS = 10_000
-GENERATOR = "this generator"
+REST_SECONDS = 60.0
+"""How long the events and mails of the last orders are waited for."""
+FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,11 @@ async def _run(suite: Suite, who: Metadata, load: Load) -> Measured:
                 wait=orders_pb2.WAIT_FINAL,
             )
             began = time.perf_counter()
-            await stub.PlaceOrder(request, metadata=who, timeout=client.CALL_SECONDS)
+            answer = await stub.PlaceOrder(request, metadata=who, timeout=client.CALL_SECONDS)
+            if answer.order.state not in FINAL:
+                raise SuiteError(
+                    f"order {answer.order.order_id} is still open after {client.CALL_SECONDS:.0f} s"
+                )
             latencies.append(time.perf_counter() - began)
 
         for _ in range(WARM_UP):
@@ -94,35 +98,17 @@ async def _run(suite: Suite, who: Metadata, load: Load) -> Measured:
             for _ in left:
                 await place()
 
-        before, began = _cpu(suite), time.perf_counter()
+        before, began = cpu.used(suite), time.perf_counter()
         await asyncio.gather(*(worker() for _ in range(load.at_a_time)))
-        seconds, after = time.perf_counter() - began, _cpu(suite)
-    return Measured(latencies, seconds, {part: after[part] - before.get(part, 0) for part in after})
-
-
-def _cpu(suite: Suite) -> dict[str, float]:
-    """CPU seconds that each part and its children have used so far."""
-    used = {GENERATOR: sum(os.times()[:2])}
-    for name, process in suite.states().items():
-        try:
-            main = psutil.Process(process.pid)
-            times = [each.cpu_times() for each in [main, *main.children(recursive=True)]]
-        except psutil.NoSuchProcess:
-            continue
-        used[name] = sum(each.user + each.system for each in times)
-    return used
+        seconds = time.perf_counter() - began
+    # what orders cause after their answers belongs to them
+    for line in await asyncio.to_thread(rest.events_heard, suite, REST_SECONDS):
+        typer.echo(line)
+    return Measured(latencies, seconds, cpu.between(before, cpu.used(suite)))
 
 
 def _report(load: Load, measured: Measured) -> None:
-    latencies = sorted(measured.latencies)
-    half, tail = latencies[len(latencies) // 2], latencies[int(len(latencies) * 0.99)]
     mode = orders_pb2.Coordination.Name(load.coordination).removeprefix("COORDINATION_")
     typer.echo(f"{load.orders} orders by {mode}, {load.at_a_time} at a time")
-    typer.echo(
-        f"  {load.orders / measured.seconds:.1f} orders/s, p50 {half * 1e3:.1f} ms, p99 {tail * 1e3:.1f} ms"
-    )
-    costs = {part: seconds / load.orders * 1e3 for part, seconds in measured.cpu.items()}
-    typer.echo(f"  CPU per order {sum(costs.values()):.1f} ms, of it")
-    for part, cost in sorted(costs.items(), key=lambda item: -item[1]):
-        if cost >= 0.05:
-            typer.echo(f"    {part:<15}{cost:6.2f} ms")
+    typer.echo(f"  {load.orders / measured.seconds:.1f} orders/s, {latency.summary(measured.latencies)}")
+    typer.echo("\n".join(cpu.per_order(measured.cpu, load.orders)))

@@ -19,7 +19,7 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 SuiteName = Annotated[str, typer.Option("--suite", envvar="SUITE", help="The suite's name.")]
 PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists them.")]
 # Commands whose modules are imported only when asked for: they bring gRPC clients along
-BUSINESS_COMMANDS = ("demo", "token", "audit", "bench")
+BUSINESS_COMMANDS = ("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load")
 
 
 @app.command()
@@ -91,6 +91,15 @@ def restart(part: PartName, suite: SuiteName = "main") -> None:
     from ops import control
 
     raise typer.Exit(control.restart(suite, part, console))
+
+
+@app.command()
+def rebuild(part: PartName, suite: SuiteName = "main") -> None:
+    """Let a service build its read model anew from all events."""
+    from ops import rebuild as module
+
+    with state.exclusive(suite):
+        raise typer.Exit(module.rebuild(suite, part, console))
 
 
 @app.command()

@@ -29,10 +29,10 @@ PUBLIC = (
 ALWAYS = (reflection.SERVICE_NAME, health.SERVICE_NAME)
 
 
-def generated_modules() -> list[str]:
-    """Names of all generated modules that may hold a service."""
+def generated_modules(kind: str = "service") -> list[str]:
+    """Names of all generated modules that hold this kind of thing: `service`, or `events`."""
     roots = [Path(place) for place in ordermesh.__path__]
-    found = [(root, path) for root in roots for path in sorted(root.rglob("*_service_pb2.py"))]
+    found = [(root, path) for root in roots for path in sorted(root.rglob(f"*_{kind}_pb2.py"))]
     return [".".join(path.relative_to(root.parent).with_suffix("").parts) for root, path in found]
 
 

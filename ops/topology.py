@@ -35,6 +35,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "reflection_public": 15061,
     "reflection_all": 15062,
     "smtp": 15025,
+    "analytics": 15058,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -47,9 +48,10 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "processor": (),
     "payments": ("users", "processor", "kafka"),
     "notifications": ("users", "smtp", "kafka"),
+    "analytics": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka"),
 }
-GIVES_WAY = frozenset({"notifications", "mail"})
+GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
 

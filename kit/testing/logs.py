@@ -1,4 +1,4 @@
-"""Logs as a running service writes them: without this, a traceback on a test's screen shows local variables."""
+"""Logs as a running service writes them; a test's own screen would show local variables in a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

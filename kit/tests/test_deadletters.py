@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from kit.database import Connection, Database
-from kit.deadletters import Cause, DeadLetter, DeadLetters, Settled, id_of
+from kit.deadletter_topic import Cause, id_of
+from kit.deadletters import DeadLetter, DeadLetters, Settled
 from kit.dispatch import BEHIND, Dispatcher, Reaction, Subscription
 from kit.errors import Problem, unavailable
 from kit.events import Event, Record, from_record

@@ -13,7 +13,7 @@ from kit.deadletters import DeadLetter, DeadLetters
 from kit.dispatch import HANDLER_TRIES, Dispatcher, Reaction, Subscription
 from kit.errors import Problem, unavailable
 from kit.events import MAX_VALUE_BYTES, Event, Record
-from kit.inbox import AlreadyApplied
+from kit.inbox import AlreadyApplied, Stale
 from kit.testing.events import TABLES, RememberingRecords, event_of, record_of, without_header
 from kit.testing.postgres import scratch_database
 from ordermesh.orders.v1.orders_events_pb2 import OrderCancelled, OrderConfirmed
@@ -233,3 +233,15 @@ async def test_dead_letters_wait_for_their_database_and_their_topic(
     await dispatcher.dispatch(record_of(confirmed(), value=b"\xff"))
     assert len(await letters_of(dispatcher)) == len(bench.sender.taken) == 1
     assert dispatcher.counts == {"dead": 1}
+
+
+@pytest.mark.parametrize(
+    ("raised", "counted"), [(None, "applied"), (AlreadyApplied(), "repeated"), (Stale(), "stale")]
+)
+async def test_an_event_is_counted_as_applied_repeated_or_stale(
+    bench: Bench, raised: Exception | None, counted: str
+) -> None:
+    bench.fails(*([raised] if raised else []))
+    dispatcher = bench.dispatcher()
+    await dispatcher.apply(record_of(confirmed()))
+    assert dispatcher.counts == {counted: 1}

@@ -12,7 +12,8 @@ import pytest
 from kit import outbox
 from kit.background import Background
 from kit.database import Database
-from kit.deadletters import Cause, DeadLetters
+from kit.deadletter_topic import Cause
+from kit.deadletters import DeadLetters
 from kit.dispatch import BEHIND, Dispatcher, Reaction, Subscription
 from kit.errors import Problem
 from kit.eventing import Eventing

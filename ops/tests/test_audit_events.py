@@ -88,3 +88,12 @@ def test_a_parked_event_is_stuck_and_not_passed_over() -> None:
     )
     assert list(violations(parked)) == []
     assert list(stuck(parked)) == [(ORDER, 5.0, "STUCK at inventory: HANDLER_FAILED; see `make dlq`")]
+
+
+def test_a_record_of_somebody_else_is_no_violation_once_it_is_set_aside() -> None:
+    foreign = replace(PLACED, event_id=UUID(int=77), key="another", offset=5)
+    told = replace(HEALTHY, told=[*HEALTHY.told, foreign])
+    assert any("told, but never committed" in said for said in violations(told))
+    letter = {"topic": ORDERS, "partition_number": 0, "record_offset": 5, "key": b"another"}
+    row = {**letter, "reason": "UNDECODABLE", "state": "DROPPED", "age": 5.0}
+    assert list(violations(replace(told, dead_letters={"payments": [row]}))) == []

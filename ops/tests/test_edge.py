@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import grpc
 import pytest
 
-from ops import probes, servers, storage, topology
+from ops import event_parts, probes, servers, state, storage, topology
+from ops.event_parts import PART_HEADER
 from ops.site import Site
 
 USERS = "/ordermesh.users.v1.UsersService/GetUser"
 CONTACTS = "/ordermesh.users.v1.ContactsService/GetContact"
+EVENTS = "/ordermesh.events.v1.EventsService/GetEventFlow"
 INVENTORY = "/ordermesh.inventory.v1.InventoryService/GetStock"
 
 
@@ -91,6 +94,29 @@ async def test_an_internal_method_is_not_served_at_the_public_edge(edge: Site) -
 async def test_the_operator_reaches_internal_methods(edge: Site) -> None:
     assert (await call(edge, "operator", INVENTORY))["x-ordermesh-entry"] == "operator"
     assert (await call(edge, "operator", CONTACTS))["x-ordermesh-entry"] == "operator"
+
+
+async def test_the_part_that_the_operator_names_is_asked_about_its_events(edge: Site) -> None:
+    arrived = await call(edge, "operator", EVENTS, (PART_HEADER, "inventory"))
+    assert arrived["x-ordermesh-entry"] == "operator"
+
+
+@pytest.mark.parametrize("named", [(), ((PART_HEADER, "products"),), ((PART_HEADER, "Inventory"),)])
+async def test_without_one_known_part_the_answer_names_the_header_and_the_parts(
+    edge: Site, named: tuple[tuple[str, str], ...]
+) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call(edge, "operator", EVENTS, *named)
+    assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
+    said = caught.value.details() or ""
+    assert [word for word in (PART_HEADER, *event_parts.names()) if word not in said] == []
+
+
+def test_every_part_with_events_has_its_route() -> None:
+    """A new one: a line beside the others in envoy/edge.yaml, and its name in the answer behind them."""
+    routes = (state.ROOT / "envoy" / "edge.yaml").read_text()
+    routed = re.findall(r"name: ordermesh-part, string_match: \{exact: (\w+)\}", routes)
+    assert sorted(routed) == sorted(event_parts.names())
 
 
 async def test_a_service_that_is_down_is_unavailable(edge: Site) -> None:

@@ -124,7 +124,7 @@ class NotificationsUnitOfWork:
     @asynccontextmanager
     async def begin(self, event_id: UUID | None = None) -> AsyncIterator[NotificationsTransaction]:
         """One transaction, committed when the block ends well; the effect of an event, if it is one."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(in_line=event_id is not None) as connection:
             if event_id is not None:
                 await inbox.mark(connection, CONSUMER, event_id)
             tx = NotificationsTransaction(connection, self._to_event)

@@ -8,7 +8,7 @@ from ordermesh.inventory.v1.inventory_events_pb2 import (
     StockReservationFailed,
 )
 from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
-from services.orders import messages, usecases
+from services.orders import hearing, messages
 from services.orders.usecases import UnitOfWork
 
 TOPICS = ("ordermesh.inventory.v1", "ordermesh.payments.v1")
@@ -30,16 +30,16 @@ class OrdersConsumer:
 
     async def payment_processed(self, event: Event, message: PaymentProcessed) -> None:
         """The order is paid."""
-        await usecases.hear_outcome(messages.payment_processed(event, message), self._uow)
+        await hearing.hear_outcome(messages.payment_processed(event, message), self._uow)
 
     async def stock_reservation_failed(self, event: Event, message: StockReservationFailed) -> None:
         """There was not enough stock."""
-        await usecases.hear_outcome(messages.stock_reservation_failed(event, message), self._uow)
+        await hearing.hear_outcome(messages.stock_reservation_failed(event, message), self._uow)
 
     async def stock_released(self, event: Event, message: StockReleased) -> None:
         """The payment has failed and the stock is back."""
-        await usecases.hear_outcome(messages.stock_released(event, message), self._uow)
+        await hearing.hear_outcome(messages.stock_released(event, message), self._uow)
 
     async def reservation_expired(self, event: Event, message: StockReservationExpired) -> None:
         """The chain has taken too long: its sweeper is to look at it."""
-        await usecases.wake_sweeper(event.key, event.event_id, self._uow)
+        await hearing.wake_sweeper(event.key, event.event_id, self._uow)

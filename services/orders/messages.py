@@ -15,7 +15,8 @@ from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
 from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
 from services.orders import domain
 from services.orders.domain import Coordination, Fact, Flow, Order, Told, Wait
-from services.orders.usecases import HearOutcome, PlaceOrder, Status, Viewer
+from services.orders.hearing import HearOutcome
+from services.orders.usecases import PlaceOrder, Status, Viewer
 
 
 def to_viewer() -> Viewer:

@@ -9,20 +9,16 @@ from uuid import UUID
 
 import kit
 from kit import call
-from kit.errors import illegal_transition
 from kit.ids import new_id
 from kit.requests import RequestKey
 from services.orders import coordination, domain
 from services.orders.domain import (
-    AccessDenied,
     Coordination,
     Decision,
     Flow,
     Order,
-    OrderUnknown,
     Product,
     State,
-    Told,
     Wait,
 )
 from services.orders.outcome import Outcome, Verdict
@@ -64,16 +60,6 @@ class Status:
     reason: str
     cancel_requested: bool
     change_time: datetime
-
-
-@dataclass(frozen=True)
-class HearOutcome:
-    """An event tells how an order ends: paid, or (`reason`) why not, from the stock that says so."""
-
-    order_id: UUID
-    event_id: UUID
-    told: Told
-    reason: str = ""
 
 
 class Transaction(Protocol):
@@ -212,27 +198,6 @@ async def cancel_order(
     if outcome.verdict is Verdict.CONFIRMED:
         raise domain.OrderNotCancellable(outcome.order)
     return outcome.order
-
-
-async def hear_outcome(command: HearOutcome, uow: UnitOfWork) -> None:
-    """Let the order's own state machine hear what another service has told."""
-    async with uow.begin(command.event_id) as tx:
-        try:
-            order = await tx.order(command.order_id)
-        except AccessDenied as error:
-            raise OrderUnknown("there is no such order") from error
-        decision = domain.hear(order, command.told, command.reason)
-        if decision.alarm:
-            raise illegal_transition(order.state)
-        await tx.record(decision)
-        kit.crashpoint("orders.before_outcome_commit")
-    kit.crashpoint("orders.after_outcome_commit")
-
-
-async def wake_sweeper(order_id: UUID, event_id: UUID, uow: UnitOfWork) -> None:
-    """An order of the synchronous chain has held its stock for too long: whoever sweeps takes it over."""
-    async with uow.begin(event_id) as tx:
-        await tx.wake(order_id)
 
 
 async def get_order(order_id: UUID, viewer: Viewer, uow: UnitOfWork) -> Order:

@@ -46,10 +46,6 @@ class PaymentsTransaction:
         self._told = (row["version"], row["coordination"])
         return _payment(row), row["now"]
 
-    async def check(self, event_id: UUID) -> None:
-        """Raises AlreadyApplied if the last transaction of the event's effect is done."""
-        await inbox.check(self._connection, CONSUMER, event_id)
-
     async def mark(self, event_id: UUID) -> None:
         """The event has had its effect, or somebody else sees to it."""
         await inbox.try_mark(self._connection, CONSUMER, event_id)
@@ -153,10 +149,22 @@ class PaymentsUnitOfWork:
     @asynccontextmanager
     async def begin(self, event_id: UUID | None = None) -> AsyncIterator[PaymentsTransaction]:
         """One transaction, committed when the block ends well; the effect of an event, if it is one."""
-        async with self._database.transaction() as connection:
+        async with self._database.transaction(in_line=event_id is not None) as connection:
             if event_id is not None:
                 await inbox.mark(connection, CONSUMER, event_id)
             tx = PaymentsTransaction(connection, self._to_event)
             yield tx
+        self._sent(tx)
+
+    @asynccontextmanager
+    async def hear(self, event_id: UUID) -> AsyncIterator[PaymentsTransaction]:
+        """The first of several transactions that an event brings about; the last marks it."""
+        async with self._database.transaction(in_line=True) as connection:
+            await inbox.check(connection, CONSUMER, event_id)
+            tx = PaymentsTransaction(connection, self._to_event)
+            yield tx
+        self._sent(tx)
+
+    def _sent(self, tx: PaymentsTransaction) -> None:
         for written in tx.written:
             self._relay.committed(written)

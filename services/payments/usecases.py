@@ -60,9 +60,6 @@ class Transaction(Protocol):
     async def payment(self, order_id: UUID, coordination: str) -> tuple[Payment, datetime]:
         """The order's payment, locked, and the database's time."""
 
-    async def check(self, event_id: UUID) -> None:
-        """Raises AlreadyApplied if the last transaction of the event's effect is done."""
-
     async def mark(self, event_id: UUID) -> None:
         """The event has had its effect, or somebody else sees to it."""
 
@@ -83,6 +80,9 @@ class UnitOfWork(Protocol):
         """One transaction, committed when the block ends well; raises AlreadyApplied for an event that had
         its effect before.
         """
+
+    def hear(self, event_id: UUID) -> AbstractAsyncContextManager[Transaction]:
+        """The first of several transactions that an event brings about; the last marks it."""
 
 
 class Settling(Protocol):
@@ -131,8 +131,7 @@ async def cancel_payment(command: CancelPayment, uow: UnitOfWork, settling: Sett
 
 async def hear_of_order(command: HearOfOrder, uow: UnitOfWork, settling: Settling) -> None:
     """Charge when it is known what the order costs and that its stock is held, in whichever order."""
-    async with uow.begin() as tx:
-        await tx.check(command.event_id)
+    async with uow.hear(command.event_id) as tx:
         payment, now = await tx.payment(command.order_id, command.coordination)
         if command.terms is not None:
             decision = domain.order_placed(payment, command.terms, now)

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.suite, pytest.mark.timeout(240)]
 BY_EVENT = orders_pb2.COORDINATION_CHOREOGRAPHY
 CONFIRMED = orders_pb2.ORDER_STATE_CONFIRMED
 CARDS = ("approved", "declined", "approved", "reply_lost")
+PACE = 0.15  # seconds between two orders of one of the two customers: what a laptop works off easily
 CONSUMERS = ("orders", "inventory", "payments", "notifications")
 STATE = {
     "orders": (
@@ -45,7 +46,7 @@ def load(customer: Customer, orders: int = 60) -> Iterator[list[Answer]]:
     stopping = threading.Event()
 
     def keep_ordering() -> None:
-        while not stopping.is_set() or len(answers) < orders:
+        while not stopping.wait(PACE) or len(answers) < orders:
             answers.append(customer.place(coordination=BY_EVENT, card=CARDS[len(answers) % len(CARDS)]))
 
     with ThreadPoolExecutor(2) as pool:

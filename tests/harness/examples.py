@@ -5,6 +5,7 @@ from __future__ import annotations
 from google.protobuf.message import Message
 from google.type.money_pb2 import Money
 
+from ordermesh.analytics.v1 import analytics_service_pb2
 from ordermesh.events.v1 import events_service_pb2
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2
 from ordermesh.notifications.v1 import notifications_service_pb2
@@ -20,6 +21,8 @@ PRICE = Money(currency_code="EUR", units=12, nanos=500_000_000)
 SKU = "MUG-BLUE"
 
 _REQUESTS: list[Message] = [
+    analytics_service_pb2.ListSalesRequest(sku=SKU, page_size=1),
+    analytics_service_pb2.GetTotalsRequest(),
     events_service_pb2.GetEventFlowRequest(),
     events_service_pb2.ListDeadLettersRequest(page_size=1),
     events_service_pb2.RedriveDeadLettersRequest(request_id=ID, dead_letter_id=OTHER_ID),

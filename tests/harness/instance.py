@@ -1,4 +1,4 @@
-"""A second instance of a service beside the one that supervisor runs: same database and group, own address."""
+"""A second instance of a service beside supervisor's own: same database, same group, another address."""
 
 import json
 import os
@@ -42,8 +42,8 @@ def is_healthy(address: str) -> bool:
     with grpc.insecure_channel(address) as channel:
         try:
             request = health_pb2.HealthCheckRequest()
-            check: Any = health_pb2_grpc.HealthStub(channel).Check
-            answer = check(request, timeout=2)
+            stub: Any = health_pb2_grpc.HealthStub(channel)
+            answer = stub.Check(request, timeout=2)
         except grpc.RpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)

@@ -12,6 +12,7 @@ from google.protobuf.message import Message
 
 from ops import reflection
 from ops.client import Metadata
+from ops.event_parts import PART_HEADER
 from ordermesh.access.v1 import access_pb2
 
 SECONDS = 10.0
@@ -42,7 +43,8 @@ class Method:
         return self.request.DESCRIPTOR.fields
 
     def call(self, channel: grpc.Channel, data: bytes, metadata: Metadata | None = None) -> list[bytes]:
-        """Call with these bytes; the answers' bytes."""
+        """Call with these bytes; the answers' bytes. It names the part: several may serve it."""
+        metadata = (*(metadata or ()), (PART_HEADER, self.part))
         if self.streams:
             stream: Any = channel.unary_stream(self.path)
             return list(stream(data, metadata=metadata, timeout=SECONDS))

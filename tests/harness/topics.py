@@ -5,7 +5,6 @@ from typing import Any
 from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from ops import topics
 from ops.suite import Suite
 
 SECONDS = 15.0
@@ -23,26 +22,32 @@ def produce(
 
 
 def behind(suite: Suite, group: str) -> int:
-    """How many records a group has not committed yet, over the topics it has read from."""
+    """How many records a group has not committed yet, of the partitions that it has read from."""
     admin = _admin(suite)
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
-    places = asked[group].result(SECONDS).topic_partitions
+    places = _read_places(admin, group)
     ends = admin.list_offsets({TopicPartition(at.topic, at.partition): OffsetSpec.latest() for at in places})
     last = {(at.topic, at.partition): found.result(SECONDS).offset for at, found in ends.items()}
     return sum(last[at.topic, at.partition] - max(at.offset, 0) for at in places)
 
 
 def rewind(suite: Suite, group: str) -> None:
-    """Set a group without members back to the beginning of all topics."""
-    places = [TopicPartition(topic, p, 0) for topic in topics.EVENTS for p in range(topics.PARTITIONS)]
-    done = _admin(suite).alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
+    """Set a group without members back to the beginning of the partitions that it has read from."""
+    admin = _admin(suite)  # held: a client that nobody holds is closed with its request under way
+    places = [TopicPartition(at.topic, at.partition, 0) for at in _read_places(admin, group)]
+    done = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])
     for at in done[group].result(SECONDS).topic_partitions:
         assert at.error is None, at
 
 
+def _read_places(admin: Any, group: str) -> list[TopicPartition]:
+    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+    return list(asked[group].result(SECONDS).topic_partitions)
+
+
 def members(suite: Suite, group: str) -> int:
     """How many members a group has now."""
-    found = _admin(suite).describe_consumer_groups([group])[group].result(SECONDS)
+    admin = _admin(suite)
+    found = admin.describe_consumer_groups([group])[group].result(SECONDS)
     return len(found.members)
 
 

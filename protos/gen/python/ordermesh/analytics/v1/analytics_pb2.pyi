@@ -3,10 +3,12 @@
 isort:skip_file
 What was sold, as the events tell it."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.type import money_pb2 as _money_pb2
 import builtins as _builtins
 import sys
@@ -48,8 +50,10 @@ class ProductHour(_message.Message):
         """The beginning of the hour, UTC."""
 
     @_builtins.property
-    def revenue(self) -> _money_pb2.Money:
-        """What the confirmed orders cost, this product's lines only; not set while nothing is confirmed."""
+    def revenue(self) -> _containers.RepeatedCompositeFieldContainer[_money_pb2.Money]:
+        """What the confirmed orders cost, this product's lines only, one entry a currency; empty while nothing is
+        confirmed.
+        """
 
     @_builtins.property
     def time_to_confirm(self) -> _duration_pb2.Duration:
@@ -64,10 +68,10 @@ class ProductHour(_message.Message):
         confirmed: _builtins.int = ...,
         cancelled: _builtins.int = ...,
         quantity: _builtins.int = ...,
-        revenue: _money_pb2.Money | None = ...,
+        revenue: _abc.Iterable[_money_pb2.Money] | None = ...,
         time_to_confirm: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["hour", b"hour", "revenue", b"revenue", "time_to_confirm", b"time_to_confirm"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hour", b"hour", "time_to_confirm", b"time_to_confirm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "confirmed", b"confirmed", "hour", b"hour", "orders", b"orders", "quantity", b"quantity", "revenue", b"revenue", "sku", b"sku", "time_to_confirm", b"time_to_confirm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

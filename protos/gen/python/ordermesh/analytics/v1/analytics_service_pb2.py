@@ -29,7 +29,7 @@ from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_ac
 from ordermesh.analytics.v1 import analytics_pb2 as ordermesh_dot_analytics_dot_v1_dot_analytics__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/analytics/v1/analytics_service.proto\x12\x16ordermesh.analytics.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/analytics/v1/analytics.proto\"\x92\x01\n\x10ListSalesRequest\x12\x14\n\x03sku\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"`\n\x11ListSalesResponse\x12\x32\n\x05sales\x18\x01 \x03(\x0b\x32#.ordermesh.analytics.v1.ProductHour\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x12\n\x10GetTotalsRequest\"~\n\x11GetTotalsResponse\x12\x0e\n\x06orders\x18\x01 \x01(\x03\x12\x11\n\tconfirmed\x18\x02 \x01(\x03\x12\x11\n\tcancelled\x18\x03 \x01(\x03\x12#\n\x07revenue\x18\x04 \x03(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t2\xe8\x01\n\x10\x41nalyticsService\x12i\n\tListSales\x12(.ordermesh.analytics.v1.ListSalesRequest\x1a).ordermesh.analytics.v1.ListSalesResponse\"\x07\x90\x02\x01\x88\xb5\x18\x03\x12i\n\tGetTotals\x12(.ordermesh.analytics.v1.GetTotalsRequest\x1a).ordermesh.analytics.v1.GetTotalsResponse\"\x07\x90\x02\x01\x88\xb5\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/analytics/v1/analytics_service.proto\x12\x16ordermesh.analytics.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/analytics/v1/analytics.proto\"\xa4\x01\n\x10ListSalesRequest\x12\x14\n\x03sku\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12@\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x10\xbaH\r\xb2\x01\n\x1a\x06\x08\x80\xae\x99\xa4\x0f\x32\x00\x12\x1a\n\tpage_size\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"`\n\x11ListSalesResponse\x12\x32\n\x05sales\x18\x01 \x03(\x0b\x32#.ordermesh.analytics.v1.ProductHour\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x12\n\x10GetTotalsRequest\"\x8e\x01\n\x11GetTotalsResponse\x12\x0e\n\x06orders\x18\x01 \x01(\x03\x12\x11\n\tconfirmed\x18\x02 \x01(\x03\x12\x11\n\tcancelled\x18\x03 \x01(\x03\x12#\n\x07revenue\x18\x04 \x03(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06\x65vents\x18\x05 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x06 \x01(\t2\xe8\x01\n\x10\x41nalyticsService\x12i\n\tListSales\x12(.ordermesh.analytics.v1.ListSalesRequest\x1a).ordermesh.analytics.v1.ListSalesResponse\"\x07\x90\x02\x01\x88\xb5\x18\x03\x12i\n\tGetTotals\x12(.ordermesh.analytics.v1.GetTotalsRequest\x1a).ordermesh.analytics.v1.GetTotalsResponse\"\x07\x90\x02\x01\x88\xb5\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LISTSALESREQUEST'].fields_by_name['sku']._loaded_options = None
   _globals['_LISTSALESREQUEST'].fields_by_name['sku']._serialized_options = b'\272H\004r\002\030('
+  _globals['_LISTSALESREQUEST'].fields_by_name['start_time']._loaded_options = None
+  _globals['_LISTSALESREQUEST'].fields_by_name['start_time']._serialized_options = b'\272H\r\262\001\n\032\006\010\200\256\231\244\0172\000'
   _globals['_LISTSALESREQUEST'].fields_by_name['page_size']._loaded_options = None
   _globals['_LISTSALESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\004\032\002(\000'
   _globals['_LISTSALESREQUEST'].fields_by_name['page_token']._loaded_options = None
@@ -47,13 +49,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ANALYTICSSERVICE'].methods_by_name['GetTotals']._loaded_options = None
   _globals['_ANALYTICSSERVICE'].methods_by_name['GetTotals']._serialized_options = b'\220\002\001\210\265\030\003'
   _globals['_LISTSALESREQUEST']._serialized_start=236
-  _globals['_LISTSALESREQUEST']._serialized_end=382
-  _globals['_LISTSALESRESPONSE']._serialized_start=384
-  _globals['_LISTSALESRESPONSE']._serialized_end=480
-  _globals['_GETTOTALSREQUEST']._serialized_start=482
-  _globals['_GETTOTALSREQUEST']._serialized_end=500
-  _globals['_GETTOTALSRESPONSE']._serialized_start=502
-  _globals['_GETTOTALSRESPONSE']._serialized_end=628
-  _globals['_ANALYTICSSERVICE']._serialized_start=631
-  _globals['_ANALYTICSSERVICE']._serialized_end=863
+  _globals['_LISTSALESREQUEST']._serialized_end=400
+  _globals['_LISTSALESRESPONSE']._serialized_start=402
+  _globals['_LISTSALESRESPONSE']._serialized_end=498
+  _globals['_GETTOTALSREQUEST']._serialized_start=500
+  _globals['_GETTOTALSREQUEST']._serialized_end=518
+  _globals['_GETTOTALSRESPONSE']._serialized_start=521
+  _globals['_GETTOTALSRESPONSE']._serialized_end=663
+  _globals['_ANALYTICSSERVICE']._serialized_start=666
+  _globals['_ANALYTICSSERVICE']._serialized_end=898
 # @@protoc_insertion_point(module_scope)

@@ -112,6 +112,7 @@ class GetTotalsResponse(_message.Message):
     CONFIRMED_FIELD_NUMBER: _builtins.int
     CANCELLED_FIELD_NUMBER: _builtins.int
     REVENUE_FIELD_NUMBER: _builtins.int
+    EVENTS_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     orders: _builtins.int
     """Orders placed."""
@@ -119,8 +120,12 @@ class GetTotalsResponse(_message.Message):
     """Orders confirmed."""
     cancelled: _builtins.int
     """Orders cancelled."""
+    events: _builtins.int
+    """Events of orders that had their effect."""
     digest: _builtins.str
-    """SHA-256 over the whole read model in a fixed order, in hex: the same events give the same digest."""
+    """SHA-256 over these totals and every ProductHour in a fixed order, in hex. The same events give the same
+    digest, in whatever order different orders were handled.
+    """
     @_builtins.property
     def revenue(self) -> _containers.RepeatedCompositeFieldContainer[_money_pb2.Money]:
         """What the confirmed orders cost, one entry a currency."""
@@ -132,11 +137,12 @@ class GetTotalsResponse(_message.Message):
         confirmed: _builtins.int = ...,
         cancelled: _builtins.int = ...,
         revenue: _abc.Iterable[_money_pb2.Money] | None = ...,
+        events: _builtins.int = ...,
         digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "confirmed", b"confirmed", "digest", b"digest", "orders", b"orders", "revenue", b"revenue"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancelled", b"cancelled", "confirmed", b"confirmed", "digest", b"digest", "events", b"events", "orders", b"orders", "revenue", b"revenue"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

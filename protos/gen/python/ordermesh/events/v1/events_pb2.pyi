@@ -171,6 +171,7 @@ class ConsumerState(_message.Message):
     SKIPPED_FIELD_NUMBER: _builtins.int
     DEAD_FIELD_NUMBER: _builtins.int
     PARKED_FIELD_NUMBER: _builtins.int
+    STALE_FIELD_NUMBER: _builtins.int
     consumer: _builtins.str
     """The consumer group."""
     applied: _builtins.int
@@ -183,6 +184,8 @@ class ConsumerState(_message.Message):
     """Records that were set aside."""
     parked: _builtins.int
     """Records set aside and not settled yet, by any instance."""
+    stale: _builtins.int
+    """Events whose version of their aggregate, or a later one, had had its effect before."""
     @_builtins.property
     def topics(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What it reads."""
@@ -197,10 +200,11 @@ class ConsumerState(_message.Message):
         skipped: _builtins.int = ...,
         dead: _builtins.int = ...,
         parked: _builtins.int = ...,
+        stale: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "consumer", b"consumer", "dead", b"dead", "parked", b"parked", "repeated", b"repeated", "skipped", b"skipped", "topics", b"topics"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applied", b"applied", "consumer", b"consumer", "dead", b"dead", "parked", b"parked", "repeated", b"repeated", "skipped", b"skipped", "stale", b"stale", "topics", b"topics"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

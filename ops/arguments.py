@@ -1,0 +1,61 @@
+"""What a door's variables may say: each checked at once, a wrong one is one sentence that names it."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Sequence
+
+from ops.errors import SuiteError
+
+
+def whole(name: str, least: int, most: int) -> Callable[[str], int]:
+    """A parser of whole numbers from `least` to `most`; it raises SuiteError."""
+
+    def parse(text: str) -> int:
+        found = str(text).strip()
+        if not (found.isascii() and found.isdigit() and len(found) < 12 and least <= int(found) <= most):
+            raise SuiteError(f"{name}={text}: a whole number from {least} to {most}")
+        return int(found)
+
+    return parse
+
+
+def real(name: str, least: float, most: float) -> Callable[[str], float]:
+    """A parser of numbers from `least` to `most`; it raises SuiteError."""
+
+    def parse(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise SuiteError(f"{name}={text}: a number from {least:g} to {most:g}")
+        return number
+
+    return parse
+
+
+def one_of(name: str, choices: Sequence[str]) -> Callable[[str], str]:
+    """A parser of one word out of several; it raises SuiteError."""
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise SuiteError(f"{name}={text}: one of {', '.join(choice for choice in choices if choice)}")
+        return text
+
+    return parse
+
+
+def identity(name: str) -> Callable[[str], str]:
+    """A parser of ids, in their usual form; "" stays: it was not given. It raises SuiteError."""
+
+    def parse(text: str) -> str:
+        if not text:
+            return ""
+        try:
+            return str(uuid.UUID(text.strip()))
+        except ValueError as error:
+            raise SuiteError(f"{name}={text}: an id such as 6f8f57d0-5d1c-4e0b-9d57-0c3f2b8b1a11") from error
+
+    return parse

@@ -1,0 +1,1 @@
+"""Analytics: what was sold, by product and hour, as the events of orders tell it."""

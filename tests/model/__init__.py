@@ -1,0 +1,1 @@
+"""The choreographed saga without I/O: every order of its messages, within stated bounds."""
