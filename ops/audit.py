@@ -26,8 +26,7 @@ def audit(suite: Annotated[str, typer.Option(envvar="SUITE")] = "main") -> None:
     running.require_running()
     found = asyncio.run(findings(running))
     counted = ", ".join(f"{count} {state}" for state, count in sorted(found.counts.items())) or "no orders"
-    typer.echo(f"audited {sum(found.counts.values())} orders: {counted}")
-    typer.echo(f"audited {found.events} events")
+    typer.echo(f"audited {sum(found.counts.values())} orders: {counted}; {found.events} events")
     for order_id, age, where in found.open[:SHOWN]:
         typer.echo(f"  open {order_id} for {age:.0f} s: {where}")
     if len(found.open) > SHOWN:

@@ -34,6 +34,12 @@ APPLIES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "StockReservationExpired": CHOREOGRAPHY,
     },
     "notifications": {"OrderPlaced": CHOREOGRAPHY, "PaymentProcessed": CHOREOGRAPHY},
+    "analytics": {
+        "OrderPlaced": EVERY,
+        "OrderCancellationRequested": EVERY,
+        "OrderConfirmed": EVERY,
+        "OrderCancelled": EVERY,
+    },
 }
 
 

@@ -119,7 +119,9 @@ def load_site(suite: str) -> Site:
     if not settings:
         name = "" if suite == "main" else f" SUITE={suite}"
         raise SuiteError(f"there is no suite {suite!r} yet: `make up{name}` makes it")
-    return Site(ROOT, suite, settings["ports"], make_secrets(directory), programs.find(ROOT, os.environ))
+    # a part that is new in this checkout has no port yet in a suite that an older one has made
+    ports = topology.assign_ports(suite, settings["ports"])
+    return Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, os.environ))
 
 
 def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ MARKED = {
     "inventory": [{"event_id": PLACED.event_id}],
     "notifications": [{"event_id": PLACED.event_id}],
     "payments": [{"event_id": PLACED.event_id}, {"event_id": RESERVED.event_id}],
+    "analytics": [{"event_id": PLACED.event_id}],
 }
 
 

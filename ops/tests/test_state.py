@@ -56,6 +56,19 @@ def test_a_suite_name_cannot_leave_its_folder(name: str) -> None:
         state.directory_of(name)
 
 
+def test_a_part_that_is_new_in_this_checkout_has_a_port_in_an_older_suite(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    made = state.create_site("mine", environ)
+    path = made.directory / "suite.json"
+    settings = json.loads(path.read_text())
+    del settings["ports"]["orders"]
+    path.write_text(json.dumps(settings))
+    assert state.load_site("mine").ports == made.ports
+
+
 def test_a_suite_that_never_ran_says_how_to_make_it(environ: dict[str, str]) -> None:
     with pytest.raises(SuiteError, match="make up SUITE=mine"):
         state.load_site("mine")

@@ -19,18 +19,30 @@ from tests.harness.fault_proxy import fault_proxy
 
 pytestmark = [pytest.mark.suite, pytest.mark.long, pytest.mark.timeout(900)]
 
-VICTIMS = ("orders", "inventory", "payments", "processor", "products", "notifications", "users", "postgres")
+VICTIMS = (
+    "orders",
+    "inventory",
+    "payments",
+    "processor",
+    "products",
+    "notifications",
+    "users",
+    "analytics",
+    "postgres",
+    "kafka",
+)
+MODES = (orders_pb2.COORDINATION_SYNC, orders_pb2.COORDINATION_CHOREOGRAPHY)
 CARDS = ("approved", "approved", "approved", "declined", "reply_lost", "fails_twice", "slow")
 SOAK_SECONDS = 120.0
 KILL_EVERY = 3.0
 FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
 
 
-def persist(customer: Customer, card: str, until: float) -> Answer:
-    """Repeat one request with its request_id until it is decided, as a good client does."""
+def persist(customer: Customer, card: str, mode: orders_pb2.Coordination.ValueType, until: float) -> Answer:
+    """Repeat one request with its request_id until it is decided, or accepted, as a good client does."""
     request_id = str(uuid.uuid4())
     while True:
-        answer = customer.place(card=card, request_id=request_id, seconds=5)
+        answer = customer.place(card=card, request_id=request_id, seconds=5, coordination=mode)
         decided = answer.code in ("OK", "FAILED_PRECONDITION")
         if decided or time.monotonic() > until:
             return answer
@@ -54,9 +66,10 @@ def test_random_kills_under_load_leave_no_money_or_stock_astray(
     answers: list[Answer] = []
 
     def keep_ordering(seed: int) -> None:
-        cards = random.Random(seed)  # noqa: S311 - a repeatable choice of cards
+        chosen = random.Random(seed)  # noqa: S311 - a repeatable choice of cards
         while time.monotonic() < end:
-            answers.append(persist(customer, cards.choice(CARDS), end + RECOVERY_SECONDS))
+            card, mode = chosen.choice(CARDS), chosen.choice(MODES)
+            answers.append(persist(customer, card, mode, end + RECOVERY_SECONDS))
 
     killer = threading.Thread(target=kill_now_and_then)
     killer.start()

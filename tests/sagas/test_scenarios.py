@@ -95,6 +95,7 @@ def test_a_choreographed_order_survives_the_death_of_a_process(
 
 def test_the_table_of_reactions_is_that_of_the_auditor() -> None:
     """Who applies what is written in docs/sagas.md, in the consumers and in the auditor; two of them here."""
-    for consumer, applied in APPLIES.items():
+    saga = {consumer: applied for consumer, applied in APPLIES.items() if consumer != "analytics"}
+    for consumer, applied in saga.items():
         listed = {row["event"] for row in rows("The choreographed saga") if row[consumer]}
         assert listed == {name for name, modes in applied.items() if "CHOREOGRAPHY" in modes}

@@ -22,7 +22,7 @@ from ordermesh.payments.v1.payments_events_pb2 import PaymentFailed, PaymentProc
 from services.inventory import messages, usecases
 from services.inventory.consumer import InventoryConsumer
 from services.inventory.domain import Stock
-from services.inventory.store import CONSUMER, InventoryUnitOfWork
+from services.inventory.store import CONSUMER, InventoryTransaction, InventoryUnitOfWork
 from services.inventory.wiring import MIGRATIONS
 
 pytestmark = pytest.mark.postgres
@@ -211,6 +211,35 @@ async def test_an_overdue_hold_is_told_once_and_kept(warehouse: Warehouse) -> No
     await warehouse.hears(paid(overdue))  # the payment was quicker
     assert await warehouse.state(overdue) == "COMMITTED"
     assert (await warehouse.told(overdue))[2:] == [(3, "StockCommitted", BY_EVENT)]
+
+
+async def test_two_rounds_that_find_the_same_overdue_hold_tell_it_once(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Warehouse(warehouse.database, hold=timedelta(0)).hears(placed(order_id := uuid.uuid4()))
+    overdue, both = InventoryTransaction.overdue, asyncio.Barrier(2)
+
+    async def found_by_both(tx: InventoryTransaction, limit: int) -> list[uuid.UUID]:
+        found = await overdue(tx, limit)
+        await both.wait()
+        return found
+
+    monkeypatch.setattr(InventoryTransaction, "overdue", found_by_both)
+    await asyncio.gather(*(usecases.tell_expiries(warehouse.uow) for _ in range(2)))
+    told = [(1, "StockReserved", BY_EVENT), (2, "StockReservationExpired", BY_EVENT)]
+    assert await warehouse.told(order_id) == told
+
+
+async def test_overdue_holds_that_were_told_leave_room_for_the_next(
+    warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.inventory.usecases.EXPIRE_AT_ONCE", 1)
+    orders = [uuid.uuid4() for _ in range(2)]
+    await Warehouse(warehouse.database, hold=timedelta(0)).hears(*(placed(order_id) for order_id in orders))
+    for _ in orders:
+        await usecases.tell_expiries(warehouse.uow)
+    for order_id in orders:
+        assert (await warehouse.told(order_id))[1:] == [(2, "StockReservationExpired", BY_EVENT)]
 
 
 async def test_the_events_of_other_coordinations_are_skipped(warehouse: Warehouse) -> None:
