@@ -62,6 +62,7 @@ class DeadLetters:
         self._database = database
         self._sender = sender
         self._parked: set[Key] = set()
+        self._dropped: set[uuid.UUID] = set()
 
     async def load(self) -> None:
         """Learn which keys are parked, by whatever instance. None is forgotten here: one may have been parked
@@ -72,7 +73,16 @@ class DeadLetters:
                 "select distinct topic, key from dead_letters where consumer = $1 and state = 'PARKED'",
                 self.consumer,
             )
+            dropped = await connection.fetch(
+                "select dead_letter_id from dead_letters where consumer = $1 and state = 'DROPPED'",
+                self.consumer,
+            )
         self._parked |= {(row["topic"], row["key"]) for row in rows}
+        self._dropped = {row["dead_letter_id"] for row in dropped}
+
+    def is_dropped(self, record: Record) -> bool:
+        """Whether an operator has given this record up: it comes again when offsets are set back."""
+        return bool(self._dropped) and id_of(self.consumer, record) in self._dropped
 
     async def park_behind(self, record: Record, cause: Cause) -> bool:
         """Set a record aside if an earlier one of its key is; False if there is none, or none any more."""
@@ -160,6 +170,8 @@ class DeadLetters:
         found = await self.find(letter.dead_letter_id)
         if found.state != state:
             raise Settled(f"the dead letter is {found.state} already")
+        if state == "DROPPED":
+            self._dropped.add(letter.dead_letter_id)
         log().warning(
             "dead_letter_settled",
             dead_letter_id=str(letter.dead_letter_id),
@@ -203,7 +215,10 @@ class DeadLetters:
         await connection.execute(
             """insert into dead_letters (dead_letter_id, consumer, topic, partition_number, record_offset,
                       key, value, header_names, header_values, reason, error, attempts)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing""",
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+               on conflict (dead_letter_id) do update set state = 'PARKED', reason = excluded.reason,
+                      error = excluded.error, settle_time = null, settled_by = null
+                where dead_letters.state = 'REDRIVEN'""",
             id_of(self.consumer, record),
             self.consumer,
             record.topic,

@@ -71,6 +71,9 @@ class Dispatcher:
         while self._known < (assignments := self._assignments):
             await _until_there(self.dead_letters.load)
             self._known = max(self._known, assignments)
+        if self.dead_letters.is_dropped(record):
+            self.counts["skipped"] += 1
+            return
         if await _until_there(lambda: self.dead_letters.park_behind(record, BEHIND)):
             self.counts["dead"] += 1
             return

@@ -95,7 +95,9 @@ def _envelope(record: Record, value: bytes) -> Event:
     try:
         if text["ce_specversion"] != SPEC_VERSION or text["content-type"] != CONTENT_TYPE:
             raise RecordUnusable("ENVELOPE_INVALID", "ce_specversion or content-type is not ours")
-        subject = uuid.UUID(text["ce_subject"])
+        subject, time = uuid.UUID(text["ce_subject"]), datetime.fromisoformat(text["ce_time"])
+        if time.tzinfo is None:
+            raise RecordUnusable("ENVELOPE_INVALID", "ce_time has no time zone")
         if record.key is None or record.key.decode("utf-8", "replace") != str(subject):
             raise RecordUnusable("ENVELOPE_INVALID", "the key is not ce_subject")
         return Event(
@@ -106,7 +108,7 @@ def _envelope(record: Record, value: bytes) -> Event:
             type=text["ce_type"],
             coordination=text["ce_coordination"],
             traceparent=text.get("traceparent", ""),
-            time=datetime.fromisoformat(text["ce_time"]),
+            time=time,
             payload=value,
         )
     except KeyError as error:

@@ -245,3 +245,27 @@ async def test_an_event_is_counted_as_applied_repeated_or_stale(
     dispatcher = bench.dispatcher()
     await dispatcher.apply(record_of(confirmed()))
     assert dispatcher.counts == {counted: 1}
+
+
+async def test_a_dropped_record_stays_dropped_when_offsets_are_set_back(bench: Bench) -> None:
+    bench.fails(Problem("refused", "ILLEGAL_TRANSITION", "not now"))
+    record, dispatcher = record_of(confirmed()), bench.dispatcher()
+    await dispatcher.dispatch(record)
+    (letter,) = await letters_of(dispatcher)
+    await dispatcher.dead_letters.settle(letter, "DROPPED", uuid.uuid4())
+    for instance in (dispatcher, bench.dispatcher()):
+        await instance.dispatch(record)
+        assert instance.counts["applied"] == 0
+    assert len(bench.heard) == 1
+
+
+async def test_a_redriven_record_that_fails_when_offsets_are_set_back_is_parked_again(bench: Bench) -> None:
+    refused = Problem("refused", "ILLEGAL_TRANSITION", "not now")
+    bench.fails(refused)
+    record, dispatcher = record_of(confirmed()), bench.dispatcher()
+    await dispatcher.dispatch(record)
+    (letter,) = await letters_of(dispatcher)
+    await dispatcher.dead_letters.settle(letter, "REDRIVEN", uuid.uuid4())
+    bench.fails(refused)
+    await dispatcher.dispatch(record)
+    assert [letter.state for letter in await letters_of(dispatcher)] == ["PARKED"]
