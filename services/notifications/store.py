@@ -29,19 +29,25 @@ class NotificationsTransaction:
 
     async def notification(self, wanted: Notification, coordination: str) -> tuple[Notification, datetime]:
         """The message as it is now, locked, and the database's time; `wanted` if it is not known yet. Two
-        first requests meet at the row that the insert makes.
+        first requests meet at the row that the insert makes. No unique index is left out of its conflict: the
+        insert would wait at that one with its row half made, and an update of the first one's row for it.
         """
         row = await self._connection.fetchrow(
             """insert into notifications (notification_id, order_id, kind, coordination)
-               values ($1, $2, $3, $4)
-               on conflict (notification_id) do update set order_id = excluded.order_id
+               values ($1, $2, $3, $4) on conflict do nothing
                returning *, clock_timestamp() as now""",
             wanted.notification_id,
             wanted.order_id,
             wanted.kind,
             coordination,
         )
-        assert row is not None  # noqa: S101 - inserted above
+        if row is None:
+            row = await self._connection.fetchrow(
+                """select *, clock_timestamp() as now from notifications
+                    where notification_id = $1 for update""",
+                wanted.notification_id,
+            )
+        assert row is not None  # noqa: S101 - inserted here or by somebody else; none is deleted
         self._coordination = row["coordination"]
         return _notification(row), row["now"]
 

@@ -106,6 +106,13 @@ async def test_a_confirmation_is_sent_once_however_often_it_is_asked_for(office:
     assert office.mailer.taken == [(first.notification_id, f"{ADA}@example.com")]
 
 
+async def test_first_requests_at_the_same_time_wait_for_each_other_and_never_deadlock(office: Office) -> None:
+    for _ in range(30):
+        order_id = uuid.uuid4()
+        await asyncio.gather(*(office.send(order_id) for _ in range(8)))
+    assert len(office.mailer.taken) == len(set(office.mailer.taken)) == 30
+
+
 async def test_another_content_for_the_same_order_is_refused(office: Office) -> None:
     order_id = uuid.uuid4()
     await office.send(order_id)
