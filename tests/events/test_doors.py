@@ -165,7 +165,9 @@ class Topic:
 
     def __init__(self, suite: Suite) -> None:
         self.key = uuid.uuid4()
-        self._producer: Any = Producer({"bootstrap.servers": suite.address("kafka")})
+        self._producer: Any = Producer(
+            {"bootstrap.servers": suite.address("kafka"), "partitioner": "murmur2_random"}
+        )
 
     def event(self) -> Event:
         """An event without an effect: nobody has a part in a synchronous saga, and nobody knows the order."""

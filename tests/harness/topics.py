@@ -14,7 +14,9 @@ def produce(
     suite: Suite, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
 ) -> None:
     """Append one record; returns when the broker has it."""
-    producer: Any = Producer({"bootstrap.servers": suite.address("kafka"), "acks": "all"})
+    # the partitioner of docs/wire.md: another one would put the same key elsewhere
+    settings = {"bootstrap.servers": suite.address("kafka"), "acks": "all", "partitioner": "murmur2_random"}
+    producer: Any = Producer(settings)
     failed: list[object] = []
     producer.produce(topic, key=key, value=value, headers=headers, on_delivery=lambda e, _: failed.append(e))
     producer.flush(SECONDS)
