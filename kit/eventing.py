@@ -12,11 +12,13 @@ from kit.deadletters import DeadLetters
 from kit.dispatch import Dispatcher, Subscription
 from kit.events_rpc import EventsServicer
 from kit.kafka import Publisher
+from kit.logs import log
 from kit.outbox import Relay
 
 SERVICE = "ordermesh.events.v1.EventsService"
 SWEEP_SECONDS = 0.5
 FORGET_SECONDS = 600.0
+AGAIN_SECONDS = 1.0
 KEPT = timedelta(days=7)
 """How long rows of the outbox stay after they were sent."""
 
@@ -41,7 +43,9 @@ class Eventing:
         self._kafka_address = kafka_address
         self._background = background
         self._publishes = publishes
-        self._running: list[tuple[Consumer, asyncio.Task[None]]] = []
+        self._stopping = False
+        self._consumer: Consumer | None = None
+        self._consuming: asyncio.Task[None] | None = None
         self.publisher = Publisher(kafka_address, service)
         self.relay = Relay(database, self.publisher, background)
         self.dispatcher: Dispatcher | None = None
@@ -59,14 +63,25 @@ class Eventing:
             self._background.every(SWEEP_SECONDS, self.relay.sweep, "sweep outbox")
             self._background.every(FORGET_SECONDS, lambda: self.relay.forget(KEPT), "forget sent events")
         if self.dispatcher is not None:
-            consumer = Consumer(self._kafka_address, self.dispatcher)
-            self._running.append((consumer, self._background.spawn(consumer.run(), "consume")))
+            self._consuming = self._background.spawn(self._consume(self.dispatcher), "consume")
+
+    async def _consume(self, dispatcher: Dispatcher) -> None:
+        """Until `stop`: a reader that ends by an error would leave a service that looks healthy."""
+        while not self._stopping:
+            self._consumer = Consumer(self._kafka_address, dispatcher)
+            try:
+                await self._consumer.run()
+            except Exception as error:
+                log().error("consumer_failed", exc_info=error)
+                await asyncio.sleep(AGAIN_SECONDS)
 
     async def stop(self) -> None:
         """Finish what is being worked on, leave the group."""
-        for consumer, _ in self._running:
-            consumer.stop()
-        await asyncio.gather(*(task for _, task in self._running), return_exceptions=True)
+        self._stopping = True
+        if self._consuming is not None:
+            if self._consumer is not None:
+                self._consumer.stop()
+            await asyncio.gather(self._consuming, return_exceptions=True)
 
     def close(self, seconds: float = 1.0) -> None:
         """Let what is being sent arrive; the last thing of a process."""
