@@ -196,13 +196,14 @@ def test_the_request_id_of_a_cancel_names_one_order(orders: Orders, buyer: Custo
     assert buyer.cancel(declined[1], request_id).reason == "REQUEST_ID_MISMATCH"
 
 
-@pytest.mark.parametrize(
-    "coordination", [orders_pb2.COORDINATION_CHOREOGRAPHY, orders_pb2.COORDINATION_ORCHESTRATION]
-)
-def test_a_coordination_that_is_not_built_says_so_and_places_nothing(
-    buyer: Customer, coordination: orders_pb2.Coordination.ValueType
-) -> None:
-    said = buyer.place(coordination=coordination)
+def test_a_choreographed_order_is_accepted_at_once(buyer: Customer) -> None:
+    accepted = buyer.place(coordination=orders_pb2.COORDINATION_CHOREOGRAPHY)
+    assert accepted.order is not None
+    assert (accepted.code, accepted.order.state) == ("OK", orders_pb2.ORDER_STATE_PENDING)
+
+
+def test_a_coordination_that_is_not_built_says_so_and_places_nothing(buyer: Customer) -> None:
+    said = buyer.place(coordination=orders_pb2.COORDINATION_ORCHESTRATION)
     assert (said.code, said.reason) == ("UNIMPLEMENTED", "COORDINATION_NOT_AVAILABLE")
     assert buyer.all_orders() == []
 
