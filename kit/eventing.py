@@ -59,6 +59,7 @@ class Eventing:
 
     def start(self) -> None:
         """Begin to sweep and to consume."""
+        self.publisher.open()
         if self._publishes:
             self._background.every(SWEEP_SECONDS, self.relay.sweep, "sweep outbox")
             self._background.every(FORGET_SECONDS, lambda: self.relay.forget(KEPT), "forget sent events")

@@ -42,6 +42,10 @@ class Publisher:
         self._producer: Any = None
         self._stopping = threading.Event()
 
+    def open(self) -> None:
+        """Connect ahead of the first event, which would wait for it by half a second and more."""
+        self._current()
+
     async def publish(self, event: Event) -> None:
         """Return when the broker has the event. Raises UNAVAILABLE; the event may still arrive then."""
         await self.send(event.topic, str(event.key).encode(), event.payload, headers(event))

@@ -6,7 +6,8 @@ events are kept for ever, for whoever reads history from the beginning; dead let
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ops.errors import SuiteError
@@ -50,3 +51,29 @@ def provision(site: Site) -> None:
             made.result(SECONDS)
     except (KafkaException, TimeoutError) as error:
         raise SuiteError(f"the topics could not be made: {error}") from error
+
+
+def wait_for_readers(site: Site, groups: Iterable[str], seconds: float) -> None:
+    """Return when every group reads, or the time is over: a service is healthy without its events, but the
+    first order of a fresh suite would wait for them.
+    """
+    from confluent_kafka.admin import AdminClient
+
+    admin: Any = AdminClient({"bootstrap.servers": site.address("kafka"), "log_level": 0})
+    until, left = time.monotonic() + seconds, list(groups)
+    while left and time.monotonic() < until:
+        asked = admin.describe_consumer_groups(left)
+        left = [group for group in left if not _reads(asked[group])]
+        if left:
+            time.sleep(0.1)  # a bounded poll of the broker's own answer
+
+
+def _reads(asked: Any) -> bool:
+    """Whether some member of a group has partitions; a group that nobody has joined yet is an error."""
+    from confluent_kafka import KafkaException
+
+    try:
+        members = asked.result(SECONDS).members
+    except (KafkaException, TimeoutError):
+        return False
+    return any(member.assignment.topic_partitions for member in members)

@@ -23,6 +23,7 @@ from ops.suite import NOT_RUNNING, Suite
 from ops.topology import Part
 
 PART_SECONDS = 60.0
+READERS_SECONDS = 15.0
 SHOWN_LOG_LINES = 15
 
 
@@ -117,6 +118,8 @@ def up(name: str, console: Console) -> int:
     if start.failures:
         report_failures(suite, start.failures, console)
         return 1
+    readers = [name for name, peers in topology.SERVICES.items() if "kafka" in peers]
+    topics.wait_for_readers(suite.site, readers, READERS_SECONDS)
     started = [part for part, found in suite.states().items() if found.pid != before.get(part)]
     report(suite, started, time.monotonic() - began, console)
     return 0
