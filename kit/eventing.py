@@ -38,7 +38,6 @@ class Eventing:
         *,
         publishes: bool = True,
     ) -> None:
-        self._service = service
         self._database = database
         self._kafka_address = kafka_address
         self._background = background
