@@ -11,11 +11,11 @@ from typing import Any, Protocol, TypeVar
 from kit import logs, settings
 from kit.background import Background
 from kit.crashpoint import arm
-from kit.database import Database, SchemaMismatch
+from kit.database import SchemaMismatch
 from kit.eventing import SERVICE, Eventing
 from kit.interceptors import Guard
 from kit.server import Server
-from kit.settings import ServiceSettings
+from kit.settings import ProcessSettings
 from kit.tokens import TokenVerifier
 
 HEALTH_SECONDS = 2.0
@@ -31,6 +31,19 @@ class Round:
     work: Callable[[], Any]
 
 
+class Engine(Protocol):
+    """What the process cannot do its work without: its own database, or Temporal for a worker."""
+
+    async def open(self) -> None:
+        """Begin to connect; does not wait for it."""
+
+    async def check(self) -> None:
+        """Prove that it answers; raises otherwise, SchemaMismatch if it never will."""
+
+    async def close(self) -> None:
+        """Leave it."""
+
+
 class Closing(Protocol):
     """A connection to somebody else that is kept for the life of the process."""
 
@@ -42,8 +55,8 @@ class Closing(Protocol):
 class App:
     """Everything that a service's wiring has built."""
 
-    database: Database
-    tokens: TokenVerifier
+    engine: Engine
+    tokens: TokenVerifier | None  # None where no method is for users
     servicers: dict[str, object]
     background: Background
     peers: Sequence[Closing] = ()
@@ -56,7 +69,7 @@ class App:
         return self.servicers | ({SERVICE: self.events.servicer} if self.events else {})
 
 
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=ProcessSettings)
 
 
 def main(service: str, kind: type[S], build: Callable[[S], App]) -> None:
@@ -73,7 +86,7 @@ def main(service: str, kind: type[S], build: Callable[[S], App]) -> None:
 
 async def _serve(service: str, chosen: S, build: Callable[[S], App]) -> None:
     app = build(chosen)
-    await app.database.open()
+    await app.engine.open()
     server = Server(chosen.listen, Guard(service, app.tokens), app.all_servicers)
     await server.start()
     stopping = asyncio.Event()
@@ -91,12 +104,12 @@ async def _serve(service: str, chosen: S, build: Callable[[S], App]) -> None:
 
 
 async def _watch(server: Server, app: App) -> None:
-    """Keep the health answer true: SERVING while the own database answers, whatever else is down."""
+    """Keep the health answer true: SERVING while the own engine answers, whatever else is down."""
     healthy = False
     rounds_started = False
     while True:
         try:
-            await app.database.check()
+            await app.engine.check()
             now = True
         except SchemaMismatch:
             raise
@@ -132,4 +145,4 @@ async def _drain(server: Server, app: App, watching: "asyncio.Task[None]", secon
         await asyncio.to_thread(app.events.close)
     for peer in app.peers:
         await peer.close()
-    await app.database.close()
+    await app.engine.close()

@@ -54,25 +54,30 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
 """Where a database is, with the credentials to it."""
 
 
-class ServiceSettings(BaseSettings):
-    """What every service is told."""
+class ProcessSettings(BaseSettings):
+    """What every process that the suite runs for itself is told."""
 
     listen: Address = Field(examples=["127.0.0.1:15050"], description="host:port to serve gRPC on")
-    database_url: DatabaseUrl = Field(
-        examples=["postgresql://service:secret@127.0.0.1:15432/service"], description="a PostgreSQL URL"
-    )
     profile: Literal["dev", "prod"] = Field("prod", description="dev allows crash points and simulated parts")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
     crash_at: str = ""
 
     @model_validator(mode="after")
-    def dev_switches_need_the_dev_profile(self) -> "ServiceSettings":
+    def dev_switches_need_the_dev_profile(self) -> "ProcessSettings":
         """A production process never dies on purpose."""
         if self.crash_at and self.profile == "prod":
             prefix = self.model_config.get("env_prefix", "")
             raise ValueError(f"{prefix}CRASH_AT is for tests: unset it, or set {prefix}PROFILE=dev")
         return self
+
+
+class ServiceSettings(ProcessSettings):
+    """What every service is told: it has a database of its own."""
+
+    database_url: DatabaseUrl = Field(
+        examples=["postgresql://service:secret@127.0.0.1:15432/service"], description="a PostgreSQL URL"
+    )
 
 
 S = TypeVar("S", bound=BaseSettings)

@@ -141,4 +141,5 @@ PROBES: Mapping[ProbeKind, Probe] = {
     ProbeKind.ENVOY: _envoy,
     ProbeKind.GRPC: _grpc,
     ProbeKind.SMTP: _smtp,
+    ProbeKind.WORKER: _grpc,  # of its ports only the first is gRPC
 }

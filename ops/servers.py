@@ -124,6 +124,7 @@ def temporal(site: Site) -> tuple[str, ...]:
         str(site.programs.temporal), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
         "--port", str(site.ports["temporal"]), "--ui-port", str(site.ports["temporal_ui"]),
         "--db-filename", str(site.directory / "temporal" / "temporal.db"),
+        "--metrics-port", str(site.ports["temporal_metrics"]),
         "--log-level", "warn", *pragmas, *dynamic,
     )  # fmt: skip
 

@@ -36,6 +36,9 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "reflection_all": 15062,
     "smtp": 15025,
     "analytics": 15058,
+    "worker": 15060,
+    "worker_metrics": 15063,
+    "temporal_metrics": 15064,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -49,8 +52,9 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "payments": ("users", "processor", "kafka"),
     "notifications": ("users", "smtp", "kafka"),
     "analytics": ("users", "kafka"),
-    "orders": ("users", "products", "inventory", "payments", "notifications", "kafka"),
+    "orders": ("users", "products", "inventory", "payments", "notifications", "kafka", "temporal"),
 }
+WORKER_CALLS = ("temporal", "orders", "inventory", "payments", "notifications")
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
@@ -65,6 +69,7 @@ class ProbeKind(StrEnum):
     ENVOY = "envoy"
     GRPC = "grpc"
     SMTP = "smtp"
+    WORKER = "worker"
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,24 @@ def service(site: Site, name: str) -> Part:
     )
 
 
+def worker(site: Site) -> Part:
+    """The Temporal worker that carries orchestrated orders."""
+    environment = {
+        "WORKFLOWS_LISTEN": site.address("worker"),
+        "WORKFLOWS_METRICS_ADDRESS": site.address("worker_metrics"),
+        "WORKFLOWS_PROFILE": "dev",
+    }
+    return Part(
+        name="worker",
+        command=(str(site.python), "-m", "workflows"),
+        ports=("worker", "worker_metrics"),
+        probe=ProbeKind.WORKER,
+        environment=environment
+        | {f"WORKFLOWS_{peer.upper()}_ADDRESS": site.address(peer) for peer in WORKER_CALLS},
+        stop_seconds=15,
+    )
+
+
 def server_parts(site: Site) -> tuple[Part, ...]:
     """The engines that the services stand on; slowest start first."""
     return (
@@ -150,7 +173,12 @@ def server_parts(site: Site) -> tuple[Part, ...]:
             signals_group=False,
             refuses_root=True,
         ),
-        Part("temporal", servers.temporal(site), ("temporal", "temporal_ui"), ProbeKind.TEMPORAL),
+        Part(
+            "temporal",
+            servers.temporal(site),
+            ("temporal", "temporal_ui", "temporal_metrics"),
+            ProbeKind.TEMPORAL,
+        ),
     )
 
 
@@ -177,4 +205,5 @@ def tool_parts(site: Site) -> tuple[Part, ...]:
 
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
-    return server_parts(site) + tool_parts(site) + tuple(service(site, name) for name in SERVICES)
+    services = tuple(service(site, name) for name in SERVICES)
+    return server_parts(site) + tool_parts(site) + (*services, worker(site))

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import psutil
 from rich.console import Console
 
-from ops import checks, databases, probes, processes, state, topics, topology
+from ops import checks, databases, probes, processes, search_attributes, state, topics, topology
 from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
@@ -74,6 +74,8 @@ class Start:
                 await databases.provision(suite.site)
             if part.name == "kafka":
                 await asyncio.to_thread(topics.provision, suite.site)
+            if part.name == "temporal":
+                await asyncio.to_thread(search_attributes.provision, suite.site)
         except (SuiteError, OSError) as error:
             return str(error)
         return None

@@ -22,7 +22,7 @@ async def serving(service: str, app: App, address: str = "") -> AsyncIterator[gr
     """
     with tempfile.TemporaryDirectory(prefix="om-") as folder:
         address = address or f"unix:{folder}/socket"
-        await app.database.open()
+        await app.engine.open()
         server = Server(address, Guard(service, app.tokens), app.all_servicers)
         await server.start()
         await server.set_healthy(True)
@@ -36,7 +36,7 @@ async def serving(service: str, app: App, address: str = "") -> AsyncIterator[gr
                 app.events.close(0)
             for peer in app.peers:
                 await peer.close()
-            await app.database.close()
+            await app.engine.close()
 
 
 class Told:

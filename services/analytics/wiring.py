@@ -25,7 +25,7 @@ def build(settings: Settings) -> App:
     uow = AnalyticsUnitOfWork(database)
     events.consume(AnalyticsConsumer(CONSUMER, uow).subscription)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(keys_of(users)),
         servicers={"ordermesh.analytics.v1.AnalyticsService": AnalyticsServicer(uow)},
         background=background,

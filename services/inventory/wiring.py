@@ -26,7 +26,7 @@ def build(settings: Settings) -> App:
     uow = InventoryUnitOfWork(database, events.relay, messages.to_event)
     events.consume(InventoryConsumer(CONSUMER, uow, settings.hold).subscription)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(keys_of(users)),
         servicers={"ordermesh.inventory.v1.InventoryService": InventoryServicer(uow, settings.hold)},
         background=background,

@@ -31,7 +31,7 @@ def build(settings: Settings) -> App:
     delivery = Delivery(uow, UsersContacts(users), mailer, background)
     events.consume(NotificationsConsumer(CONSUMER, uow, delivery).subscription)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(keys_of(users)),
         servicers={"ordermesh.notifications.v1.NotificationsService": NotificationsServicer(uow, delivery)},
         background=background,

@@ -9,22 +9,25 @@ from ordermesh.inventory.v1.inventory_events_pb2 import (
 )
 from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
 from services.orders import hearing, messages
+from services.orders.hearing import Orchestrating
 from services.orders.usecases import UnitOfWork
 
 TOPICS = ("ordermesh.inventory.v1", "ordermesh.payments.v1")
-CHOREOGRAPHY, SYNC = frozenset({"CHOREOGRAPHY"}), frozenset({"SYNC"})
+CHOREOGRAPHY = frozenset({"CHOREOGRAPHY"})
+DRIVEN = frozenset({"SYNC", "ORCHESTRATION"})
 
 
 class OrdersConsumer:
     """Confirms and cancels as the events say."""
 
-    def __init__(self, group: str, uow: UnitOfWork) -> None:
+    def __init__(self, group: str, uow: UnitOfWork, orchestration: Orchestrating) -> None:
         self._uow = uow
+        self._orchestration = orchestration
         reactions = (
             Reaction(PaymentProcessed, self.payment_processed, CHOREOGRAPHY),
             Reaction(StockReservationFailed, self.stock_reservation_failed, CHOREOGRAPHY),
             Reaction(StockReleased, self.stock_released, CHOREOGRAPHY),
-            Reaction(StockReservationExpired, self.reservation_expired, SYNC),
+            Reaction(StockReservationExpired, self.reservation_expired, DRIVEN),
         )
         self.subscription = Subscription(group, TOPICS, reactions)
 
@@ -41,5 +44,10 @@ class OrdersConsumer:
         await hearing.hear_outcome(messages.stock_released(event, message), self._uow)
 
     async def reservation_expired(self, event: Event, message: StockReservationExpired) -> None:
-        """The chain has taken too long: its sweeper is to look at it."""
-        await hearing.wake_sweeper(event.key, event.event_id, self._uow)
+        """It has taken too long: the chain's sweeper looks at it, or its workflow hears of it."""
+        if event.coordination == "SYNC":
+            await hearing.wake_sweeper(event.key, event.event_id, self._uow)
+        else:
+            await hearing.tell_workflow(
+                event.key, event.event_id, messages.EXPIRED, self._uow, self._orchestration
+            )

@@ -1,26 +1,27 @@
-"""What the orders service does when an event tells it of an order: one transaction, with the event's mark."""
+"""What the orders service does when an event, or a workflow, tells it of an order: one transaction."""
 
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 import kit
 from kit.errors import illegal_transition
 from services.orders import domain
-from services.orders.domain import AccessDenied, OrderUnknown, Told
-from services.orders.usecases import UnitOfWork
+from services.orders.domain import AccessDenied, Order, OrderUnknown, Told
+from services.orders.usecases import Transaction, UnitOfWork
 
 
 @dataclass(frozen=True)
 class HearOutcome:
-    """An event tells how an order ends: paid, or (`reason`) why not, from the stock that says so."""
+    """How an order ends: paid, or (`reason`) why not. `event_id` if an event tells it, and no workflow."""
 
     order_id: UUID
-    event_id: UUID
+    event_id: UUID | None
     told: Told
     reason: str = ""
 
 
-async def hear_outcome(command: HearOutcome, uow: UnitOfWork) -> None:
+async def hear_outcome(command: HearOutcome, uow: UnitOfWork) -> Order:
     """Let the order's own state machine hear what another service has told."""
     async with uow.begin(command.event_id) as tx:
         try:
@@ -30,12 +31,37 @@ async def hear_outcome(command: HearOutcome, uow: UnitOfWork) -> None:
         decision = domain.hear(order, command.told, command.reason)
         if decision.alarm:
             raise illegal_transition(order.state)
-        await tx.record(decision)
+        order = await tx.record(decision)
         kit.crashpoint("orders.before_outcome_commit")
     kit.crashpoint("orders.after_outcome_commit")
+    return order
 
 
 async def wake_sweeper(order_id: UUID, event_id: UUID, uow: UnitOfWork) -> None:
     """An order of the synchronous chain has held its stock for too long: whoever sweeps takes it over."""
     async with uow.begin(event_id) as tx:
         await tx.wake(order_id)
+
+
+class Orchestrating(Protocol):
+    """The mode that carries orders by workflows."""
+
+    async def expired(self, order_id: UUID, reason: str, tx: Transaction) -> None:
+        """The hold of an orchestrated order is overdue."""
+
+
+async def tell_workflow(
+    order_id: UUID, event_id: UUID, reason: str, uow: UnitOfWork, mode: Orchestrating
+) -> None:
+    """The hold of an orchestrated order is overdue: its workflow is to hear it."""
+    async with uow.begin(event_id) as tx:
+        await mode.expired(order_id, reason, tx)
+
+
+async def payment_token(order_id: UUID, uow: UnitOfWork) -> str:
+    """The means of payment of an orchestrated order; raises OrderUnknown."""
+    async with uow.begin() as tx:
+        found = await tx.payment_token(order_id)
+    if found is None:
+        raise OrderUnknown("there is no such orchestrated order")
+    return found

@@ -11,12 +11,16 @@ from kit.money import from_minor
 from kit.requests import request_key
 from ordermesh.inventory.v1.inventory_events_pb2 import StockReleased, StockReservationFailed
 from ordermesh.orders.v1 import orders_events_pb2 as told
-from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
+from ordermesh.orders.v1 import orders_pb2, orders_saga_service_pb2, orders_service_pb2
 from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
+from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, OrderSagaLine
 from services.orders import domain
 from services.orders.domain import Coordination, Fact, Flow, Order, Told, Wait
 from services.orders.hearing import HearOutcome
 from services.orders.usecases import PlaceOrder, Status, Viewer
+
+EXPIRED = "RESERVATION_EXPIRED"
+"""The reason when an order has held its stock for too long."""
 
 
 def to_viewer() -> Viewer:
@@ -38,6 +42,27 @@ def to_place_order(request: orders_service_pb2.PlaceOrderRequest, customer_id: U
         flow=Flow(flow) if request.flow else Flow.STANDARD,
         wait=Wait(orders_pb2.Wait.Name(request.wait).removeprefix("WAIT_")),
     )
+
+
+def to_saga(order: Order, traceparent: str) -> OrderSaga:
+    """What an order's workflow is started with."""
+    return OrderSaga(
+        order_id=str(order.order_id),
+        customer_id=str(order.customer_id),
+        lines=[OrderSagaLine(sku=line.sku, quantity=line.quantity) for line in order.lines],
+        total=from_minor(order.total, order.currency_code),
+        traceparent=traceparent,
+    )
+
+
+def to_confirm(request: orders_saga_service_pb2.ConfirmOrderRequest) -> HearOutcome:
+    """The command in a request."""
+    return HearOutcome(UUID(request.order_id), None, Told.PAYMENT_PROCESSED)
+
+
+def to_close(request: orders_saga_service_pb2.CloseOrderRequest) -> HearOutcome:
+    """The command in a request."""
+    return HearOutcome(UUID(request.order_id), None, Told.STOCK_RELEASED, request.reason)
 
 
 def from_order(order: Order) -> orders_pb2.Order:

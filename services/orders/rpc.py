@@ -6,9 +6,10 @@ from uuid import UUID
 
 from kit import call, pages
 from kit.requests import request_key
+from ordermesh.orders.v1 import orders_saga_service_pb2 as saga_pb
+from ordermesh.orders.v1 import orders_saga_service_pb2_grpc, orders_service_pb2_grpc
 from ordermesh.orders.v1 import orders_service_pb2 as pb
-from ordermesh.orders.v1 import orders_service_pb2_grpc
-from services.orders import messages, usecases
+from services.orders import hearing, messages, usecases
 from services.orders.domain import Coordination
 from services.orders.usecases import Catalogue, Changes, Mode, UnitOfWork
 
@@ -61,3 +62,31 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
         watched = usecases.watch_order(order_id, request.after_version, viewer, self._uow, self._changes)
         async for status in watched:
             yield pb.WatchOrderResponse(status=messages.from_status(status))
+
+
+class OrderSagaServicer(orders_saga_service_pb2_grpc.OrderSagaServiceServicer):
+    """Serves ordermesh.orders.v1.OrderSagaService: what workflows tell and ask."""
+
+    def __init__(self, uow: UnitOfWork) -> None:
+        self._uow = uow
+
+    async def GetPaymentToken(
+        self, request: saga_pb.GetPaymentTokenRequest, context: Any
+    ) -> saga_pb.GetPaymentTokenResponse:
+        """Give the means of payment."""
+        token = await hearing.payment_token(UUID(request.order_id), self._uow)
+        return saga_pb.GetPaymentTokenResponse(payment_token=token)
+
+    async def ConfirmOrder(
+        self, request: saga_pb.ConfirmOrderRequest, context: Any
+    ) -> saga_pb.ConfirmOrderResponse:
+        """The order is paid."""
+        order = await hearing.hear_outcome(messages.to_confirm(request), self._uow)
+        return saga_pb.ConfirmOrderResponse(order=messages.from_order(order))
+
+    async def CloseOrder(
+        self, request: saga_pb.CloseOrderRequest, context: Any
+    ) -> saga_pb.CloseOrderResponse:
+        """The saga is undone."""
+        order = await hearing.hear_outcome(messages.to_close(request), self._uow)
+        return saga_pb.CloseOrderResponse(order=messages.from_order(order))

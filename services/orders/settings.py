@@ -23,5 +23,10 @@ class Settings(ServiceSettings):
     kafka_address: KafkaAddress = Field(
         examples=["127.0.0.1:19092"], description="the brokers that take and give the events"
     )
+    temporal_address: Address = Field(
+        examples=["127.0.0.1:7233"], description="the Temporal frontend that starts workflows"
+    )
+    temporal_namespace: str = "default"
+    temporal_task_queue: str = "ordermesh-sagas"
     lease_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     sweep_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0

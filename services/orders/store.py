@@ -15,6 +15,7 @@ from kit.outbox import Relay, Written
 from kit.requests import RequestKey
 from services.orders.changes import ChangeHub
 from services.orders.coordination.store import Journal
+from services.orders.coordination.workflow_store import Orchestrations
 from services.orders.domain import AccessDenied, Coordination, Decision, Fact, Flow, Line, Order, State
 from services.orders.usecases import Status, Viewer
 
@@ -33,6 +34,7 @@ class OrdersTransaction:
         self._connection = connection
         self._to_event = to_event
         self.journal = Journal(connection)
+        self.orchestrations = Orchestrations(connection)
         self.changed: set[UUID] = set()
         self.after_commit: list[Callable[[], None]] = []
         self.written: list[Written] = []
@@ -112,6 +114,10 @@ class OrdersTransaction:
     async def wake(self, order_id: UUID) -> None:
         """Let the sweeper of the synchronous chain look at an order now."""
         await self.journal.wake(order_id)
+
+    async def payment_token(self, order_id: UUID) -> str | None:
+        """The means of payment of an orchestrated order; None if there is no such order."""
+        return await self.orchestrations.payment_token(order_id)
 
     async def _tell(self, decision: Decision, payment_token: str = "") -> None:
         """Every version of an order is made by one fact, so the event's version is the order's."""

@@ -80,6 +80,9 @@ class Transaction(Protocol):
     async def wake(self, order_id: UUID) -> None:
         """Let the sweeper of the synchronous chain look at an order now."""
 
+    async def payment_token(self, order_id: UUID) -> str | None:
+        """The means of payment of an orchestrated order; None if there is no such order."""
+
     async def visible(self, order_id: UUID, viewer: Viewer) -> Order:
         """An order the viewer may see; raises AccessDenied, whether it is unknown or somebody else's."""
 

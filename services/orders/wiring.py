@@ -7,6 +7,7 @@ from kit.channels import Peer
 from kit.database import Database
 from kit.eventing import Eventing
 from kit.run import App, Round
+from kit.temporal import Temporal
 from kit.tokens import TokenVerifier, keys_of
 from services.orders import messages
 from services.orders.catalogue import ProductsCatalogue
@@ -14,10 +15,12 @@ from services.orders.changes import ChangeHub
 from services.orders.consumer import OrdersConsumer
 from services.orders.coordination.choreography import Choreography
 from services.orders.coordination.driver import Driver
+from services.orders.coordination.orchestration import Orchestration
 from services.orders.coordination.participants import Participants
 from services.orders.coordination.sync import SyncCoordination
+from services.orders.coordination.workflows import Workflows
 from services.orders.domain import Coordination
-from services.orders.rpc import OrdersServicer
+from services.orders.rpc import OrderSagaServicer, OrdersServicer
 from services.orders.settings import Settings
 from services.orders.store import CONSUMER, OrdersUnitOfWork
 from services.orders.usecases import Mode
@@ -37,21 +40,31 @@ def build(settings: Settings) -> App:
     background = Background()
     events = Eventing("orders", database, settings.kafka_address, background)
     uow = OrdersUnitOfWork(database, changes, events.relay, messages.to_event)
-    events.consume(OrdersConsumer(CONSUMER, uow).subscription)
+    temporal = Temporal(settings.temporal_address, settings.temporal_namespace)
+    workflows = Workflows(temporal, settings.temporal_task_queue)
+    orchestration = Orchestration(uow, workflows, background)
+    events.consume(OrdersConsumer(CONSUMER, uow, orchestration).subscription)
     participants = Participants(inventory, payments, notifications)
     driver = Driver(uow, participants, changes, settings.lease_seconds)
     sync = SyncCoordination(uow, driver, background, changes, settings.lease_seconds)
     modes: dict[Coordination, Mode] = {
         Coordination.SYNC: sync,
         Coordination.CHOREOGRAPHY: Choreography(uow, changes),
+        Coordination.ORCHESTRATION: orchestration,
     }
     servicer = OrdersServicer(uow, ProductsCatalogue(products), modes, changes)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(keys_of(users)),
-        servicers={"ordermesh.orders.v1.OrdersService": servicer},
+        servicers={
+            "ordermesh.orders.v1.OrdersService": servicer,
+            "ordermesh.orders.v1.OrderSagaService": OrderSagaServicer(uow),
+        },
         background=background,
         peers=[users, products, inventory, payments, notifications],
-        rounds=[Round("sweep", settings.sweep_seconds, sync.sweep)],
+        rounds=[
+            Round("sweep", settings.sweep_seconds, sync.sweep),
+            Round("sweep workflows", settings.sweep_seconds, orchestration.sweep),
+        ],
         events=events,
     )

@@ -30,7 +30,7 @@ def build(settings: Settings) -> App:
     settlement = Settlement(uow, CardProcessor(processor), background)
     events.consume(PaymentsConsumer(CONSUMER, uow, settlement).subscription)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(keys_of(users)),
         servicers={"ordermesh.payments.v1.PaymentsService": PaymentsServicer(uow, settlement)},
         background=background,

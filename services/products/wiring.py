@@ -19,7 +19,7 @@ def build(settings: Settings) -> App:
     database = Database(settings.database_url.get_secret_value(), MIGRATIONS)
     users = Peer("users", settings.users_address)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(keys_of(users)),
         servicers={"ordermesh.products.v1.ProductsService": ProductsServicer(ProductsUnitOfWork(database))},
         background=Background(),

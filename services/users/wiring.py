@@ -29,7 +29,7 @@ def build(settings: Settings) -> App:
     rules = KeyRules(settings.token_lifetime, settings.key_lifetime, timedelta(seconds=KEYS_MAX_AGE))
     keys = Keys(Signer(secret), rules)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(partial(usecases.get_public_keys, uow, keys)),
         servicers={
             "ordermesh.users.v1.UsersService": UsersServicer(uow, Argon2Passwords(), keys),

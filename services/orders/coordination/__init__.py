@@ -1,5 +1,7 @@
 """The ways to carry an order through; each mode is one file of the same shape, and one rule picks it."""
 
+from collections.abc import Mapping
+
 from services.orders.domain import Coordination, Flow
 
 
@@ -15,12 +17,34 @@ class FlowNeedsOrchestration(Exception):
     kind, reason = "invalid", "FLOW_NEEDS_ORCHESTRATION"
 
 
+STEPS: Mapping[Flow, tuple[str, ...]] = {
+    Flow.STANDARD: ("reserve", "charge", "confirm"),
+    Flow.FULFIL: (
+        "reserve",
+        "authorise",
+        "approve",
+        "book shipment",
+        "capture",
+        "confirm",
+        "dispatch",
+        "deliver",
+    ),
+}
+ORCHESTRATED_FROM = 5
+"""So many steps are more than anybody can follow through events."""
+
+
 def choose(asked: Coordination | None, flow: Flow) -> tuple[Coordination, str]:
     """The coordination of a new order, and why."""
     if flow is Flow.FULFIL and asked not in (None, Coordination.ORCHESTRATION):
         raise FlowNeedsOrchestration("FLOW_FULFIL needs COORDINATION_ORCHESTRATION")
-    if flow is Flow.FULFIL or asked is Coordination.ORCHESTRATION:
-        raise CoordinationNotAvailable("ORCHESTRATION is not built yet; use SYNC or CHOREOGRAPHY")
+    if flow is Flow.FULFIL:
+        raise CoordinationNotAvailable("FLOW_FULFIL is not built yet")
     if asked is not None:
         return asked, "the caller asked for it"
-    return Coordination.SYNC, "the caller left it open, and the answer is to be the outcome"
+    steps = len(STEPS[flow])
+    chosen = Coordination.ORCHESTRATION if steps >= ORCHESTRATED_FROM else Coordination.CHOREOGRAPHY
+    return (
+        chosen,
+        f"left open by the caller; {flow} has {steps} steps, {ORCHESTRATED_FROM} and more are orchestrated",
+    )

@@ -19,7 +19,7 @@ def build(settings: Settings) -> App:
     database = Database(settings.database_url.get_secret_value(), MIGRATIONS)
     background = Background()
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(_no_users),
         servicers={
             "ordermesh.processor.v1.ProcessorService": ProcessorServicer(

@@ -1,0 +1,144 @@
+"""The orchestrated saga: a workflow commands the participants, this service among them.
+
+The order and the row that says "start its workflow" are one transaction. The handler sends the row first, the
+sweeper repeats it until Temporal has it; so it is with a wish to cancel.
+"""
+
+import asyncio
+from uuid import UUID
+
+import kit
+from kit import call, telemetry
+from kit.background import Background
+from kit.errors import Problem
+from kit.logs import log
+from services.orders import domain
+from services.orders.coordination.workflows import STAGES, StartRefused, Workflows
+from services.orders.domain import Order, State, Wait
+from services.orders.outcome import Outcome, RequestInProgress, Verdict
+from services.orders.store import OrdersTransaction, OrdersUnitOfWork
+from services.orders.usecases import Transaction
+
+ANSWER_SECONDS = 30.0
+ANSWER_MARGIN = 0.3  # to answer how it stands before the caller's deadline says it worse
+SWEEP_BATCH = 50
+
+
+class Orchestration:
+    """Lets workflows carry orders through."""
+
+    def __init__(self, uow: OrdersUnitOfWork, workflows: Workflows, background: Background) -> None:
+        self._uow = uow
+        self._workflows = workflows
+        self._background = background
+
+    async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
+        """Write that its workflow is to be started; `answer` does that first."""
+        await _own(tx).orchestrations.add(order.order_id, payment_token)
+
+    async def cancel(self, order: Order, tx: Transaction) -> None:
+        """Write that the workflow is to hear it, and tell it after the commit."""
+        if order.state in domain.FINAL:
+            return
+        own = _own(tx)
+        await own.orchestrations.add_signal(order.order_id, domain.CUSTOMER)
+        self._tells_after_commit(own, order.order_id)
+
+    async def expired(self, order_id: UUID, reason: str, tx: Transaction) -> None:
+        """The hold is overdue: the workflow is to hear it, as a wish to cancel."""
+        own = _own(tx)
+        await own.orchestrations.add_signal(order_id, reason)
+        self._tells_after_commit(own, order_id)
+
+    async def answer(self, order_id: UUID, wait: Wait) -> Outcome:
+        """Start the workflow; at once, or when it has come as far as the caller waits for."""
+        try:
+            async with self._uow.begin() as tx:
+                order = await tx.order(order_id, lock=False)
+                traceparent = await tx.orchestrations.traceparent(order_id)
+            if order.state not in domain.FINAL:
+                order = await self._carry_on(order, traceparent, wait)
+        except Problem as problem:  # our own database is away: the order exists all the same
+            raise RequestInProgress(order_id) from problem
+        return Outcome(order, _verdict(order, wait in STAGES), order.reason)
+
+    async def sweep(self) -> None:
+        """Start and tell what was left behind, by a crash or by Temporal being away."""
+        async with self._uow.begin() as tx:
+            to_start = await tx.orchestrations.to_start(SWEEP_BATCH)
+            to_signal = await tx.orchestrations.to_signal(SWEEP_BATCH)
+        await asyncio.gather(*(self._start_again(order_id) for order_id in to_start))
+        await asyncio.gather(*(self._tell(order_id) for order_id in to_signal))
+
+    async def _carry_on(self, order: Order, traceparent: str, wait: Wait) -> Order:
+        """The order as it is when the wait is over, for whatever reason."""
+        if wait not in STAGES:
+            self._background.spawn(self._start(order, traceparent), "start workflow")
+            return order
+        seconds = call.remaining(ANSWER_SECONDS) - ANSWER_MARGIN
+        try:
+            await self._workflows.start_and_wait(order, traceparent, wait, max(0.1, seconds))
+            kit.crashpoint("orders.after_workflow_start")
+            self._background.spawn(self._started(order.order_id), "mark started")
+        except (Problem, StartRefused) as problem:
+            log().warning("workflow_waits", order_id=str(order.order_id), detail=str(problem))
+        async with self._uow.begin() as tx:
+            return await tx.order(order.order_id, lock=False)
+
+    async def _start_again(self, order_id: UUID) -> None:
+        async with self._uow.begin() as tx:
+            order = await tx.order(order_id, lock=False)
+            traceparent = await tx.orchestrations.traceparent(order_id)
+        telemetry.accept({"traceparent": traceparent})
+        await self._start(order, traceparent)
+
+    async def _start(self, order: Order, traceparent: str) -> None:
+        """Start it and note that; one that Temporal will never take is set aside, for a person to look at."""
+        try:
+            await self._workflows.start(order, traceparent)
+        except StartRefused as error:
+            log().error("alarm", order_id=str(order.order_id), detail=str(error))
+            async with self._uow.begin() as tx:
+                await tx.orchestrations.refused(order.order_id, str(error))
+            return
+        except Problem as problem:
+            log().warning("workflow_waits", order_id=str(order.order_id), detail=str(problem))
+            return
+        kit.crashpoint("orders.after_workflow_start")
+        await self._started(order.order_id)
+
+    async def _started(self, order_id: UUID) -> None:
+        async with self._uow.begin() as tx:
+            await tx.orchestrations.started(order_id)
+
+    def _tells_after_commit(self, tx: OrdersTransaction, order_id: UUID) -> None:
+        def tell() -> None:
+            self._background.spawn(self._tell(order_id), "signal")
+
+        tx.after_commit.append(tell)
+
+    async def _tell(self, order_id: UUID) -> None:
+        """Give its workflow what it has not heard; a repeat changes nothing there."""
+        async with self._uow.begin() as tx:
+            signals = await tx.orchestrations.signals(order_id)
+        for signal_id, reason in signals:
+            try:
+                await self._workflows.cancel(order_id, reason)
+            except (Problem, StartRefused) as problem:
+                log().warning("signal_waits", order_id=str(order_id), detail=str(problem))
+                return
+            kit.crashpoint("orders.after_signal")
+            async with self._uow.begin() as tx:
+                await tx.orchestrations.signal_sent(signal_id)
+
+
+def _own(tx: Transaction) -> OrdersTransaction:
+    assert isinstance(tx, OrdersTransaction)  # noqa: S101 - the wiring gives both the same store
+    return tx
+
+
+def _verdict(order: Order, waits: bool) -> Verdict:
+    """Who did not wait is told how the order stands, even if it has ended by now."""
+    if order.state is State.CONFIRMED:
+        return Verdict.CONFIRMED
+    return Verdict.REFUSED if waits and order.state is State.CANCELLED else Verdict.ACCEPTED

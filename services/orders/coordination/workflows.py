@@ -1,0 +1,145 @@
+"""The order workflows as their starter sees them: start, wait for a point, tell.
+
+Workflow id = order id, and an id is never used twice: a workflow that runs, or ran, is success.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from kit.errors import Problem, unavailable
+from kit.temporal import Temporal
+from ordermesh.sagas.v1.workflows_pb2 import SagaCancel, SagaReach, SagaStage
+from services.orders import messages
+from services.orders.domain import Coordination, Flow, Order, Wait
+
+TYPES: Mapping[Flow, str] = {Flow.STANDARD: "PlaceOrder", Flow.FULFIL: "FulfilOrder"}
+STAGES: Mapping[Wait, SagaStage.ValueType] = {
+    Wait.STOCK_RESERVED: SagaStage.SAGA_STAGE_RESERVED,
+    Wait.FINAL: SagaStage.SAGA_STAGE_DECIDED,
+}
+START_TIMEOUT = timedelta(seconds=5)
+_ORDER_STATE = SearchAttributeKey.for_keyword("OrderState")
+_CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
+_ORDER_TOTAL = SearchAttributeKey.for_int("OrderTotal")
+_COORDINATION = SearchAttributeKey.for_keyword("Coordination")
+
+
+class StartRefused(Exception):
+    """Temporal will never take this start as it is."""
+
+
+class Workflows:
+    """Starts and tells the workflows of orders."""
+
+    def __init__(self, temporal: Temporal, task_queue: str) -> None:
+        self._temporal = temporal
+        self._task_queue = task_queue
+
+    async def start(self, order: Order, traceparent: str) -> None:
+        """Start it; one that was started before is success. Raises StartRefused, or UNAVAILABLE."""
+        client = await self._temporal.client()
+        try:
+            await client.start_workflow(
+                TYPES[order.flow],
+                messages.to_saga(order, traceparent),
+                id=str(order.order_id),
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                search_attributes=_attributes(order),
+                memo=_memo(order),
+                static_summary=_summary(order),
+                rpc_timeout=START_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            raise _problem(error) from error
+
+    async def start_and_wait(self, order: Order, traceparent: str, wait: Wait, seconds: float) -> None:
+        """Start it and return when it has come so far, or has ended; raises UNAVAILABLE if that is not known
+        in so many seconds. The wait has a fixed id, so a repeat joins the first.
+        """
+        client = await self._temporal.client()
+        try:
+            await client.execute_update_with_start_workflow(
+                "reached",
+                SagaReach(stage=STAGES[wait]),
+                start_workflow_operation=self._operation(order, traceparent),
+                id=f"reached-{wait.lower()}",
+                rpc_timeout=timedelta(seconds=seconds),
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise unavailable("temporal", "the workflow has not come so far yet") from error
+        except RPCError as error:
+            raise _problem(error) from error
+
+    async def cancel(self, order_id: UUID, reason: str) -> None:
+        """Tell it that somebody wants the order cancelled; raises UNAVAILABLE. One that has ended is told
+        nothing.
+        """
+        client: Client = await self._temporal.client()
+        handle = client.get_workflow_handle(str(order_id))
+        try:
+            await handle.signal("cancel", SagaCancel(reason=reason), rpc_timeout=START_TIMEOUT)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise _problem(error) from error
+
+    def _operation(self, order: Order, traceparent: str) -> WithStartWorkflowOperation[object, object]:
+        return WithStartWorkflowOperation(
+            TYPES[order.flow],
+            messages.to_saga(order, traceparent),
+            id=str(order.order_id),
+            task_queue=self._task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            search_attributes=_attributes(order),
+            memo=_memo(order),
+            static_summary=_summary(order),
+        )
+
+
+def _attributes(order: Order) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(_ORDER_STATE, str(order.state)),
+            SearchAttributePair(_CUSTOMER_ID, str(order.customer_id)),
+            SearchAttributePair(_ORDER_TOTAL, order.total),
+            SearchAttributePair(_COORDINATION, str(Coordination.ORCHESTRATION)),
+        ]
+    )
+
+
+def _memo(order: Order) -> Mapping[str, str]:
+    return {
+        "events": f"make events ORDER={order.order_id} SINCE=beginning F=0",
+        "mail": f"make mail ORDER={order.order_id}",
+    }
+
+
+def _summary(order: Order) -> str:
+    pieces = sum(line.quantity for line in order.lines)
+    return f"{pieces} pieces, {order.total / 100:.2f} {order.currency_code}"
+
+
+def _problem(error: RPCError) -> Exception:
+    """Refused for ever, or not there now."""
+    if error.status in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.NOT_FOUND, RPCStatusCode.UNIMPLEMENTED):
+        return StartRefused(f"{error.status.name}: {error.message}")
+    problem: Problem = unavailable("temporal", "Temporal does not answer; the order goes on when it does")
+    return problem

@@ -1,0 +1,1 @@
+"""The order sagas on Temporal: workflows that command the participants by gRPC."""

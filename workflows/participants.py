@@ -1,0 +1,43 @@
+"""Calls to the participants from activities: the trace, a deadline, and a refusal that ends the tries."""
+
+from typing import Any
+from uuid import UUID
+
+from temporalio.exceptions import ApplicationError
+
+import kit
+from kit import call, telemetry
+from kit.channels import A, Peer, Q, Refused, Unanswered
+from kit.ids import step_key
+from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, SagaStepInput
+from workflows.steps import CALL_SECONDS
+
+CANCELLED = "PAYMENT_CANCELLED"
+
+
+async def ask(peer: Peer, method: Any, request: Q, order: OrderSaga) -> A:
+    """Call once. Raises ApplicationError: with the participant's reason as its type and never to be repeated
+    if it has decided; to be repeated if it has not.
+    """
+    telemetry.accept({"traceparent": order.traceparent})
+    call.set_deadline(CALL_SECONDS)
+    try:
+        answer: A = await peer.call(method, request)
+    except Refused as error:
+        reason = (
+            error.details.get("cancel_reason", error.reason) if error.reason == CANCELLED else error.reason
+        )
+        raise ApplicationError(str(error), type=reason, non_retryable=True) from None
+    except Unanswered as error:
+        raise ApplicationError(str(error), type=str(error.details["cause"])) from None
+    return answer
+
+
+def key(step: SagaStepInput, name: str) -> str:
+    """The key of one step of this order's saga."""
+    return str(step_key(UUID(step.order.order_id), name))
+
+
+def done(name: str) -> None:
+    """A step has had its effect, which Temporal does not know yet; a worker that dies here repeats it."""
+    kit.crashpoint(f"workflows.after_{name.replace('-', '_')}")

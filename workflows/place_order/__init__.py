@@ -1,0 +1,1 @@
+"""The short flow of an order: reserve, charge, confirm."""
