@@ -1,5 +1,6 @@
 """Calls to the participants from activities: the trace, a deadline, and a refusal that ends the tries."""
 
+from collections.abc import Container
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +14,24 @@ from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, SagaStepInput
 from workflows.steps import CALL_SECONDS
 
 CANCELLED = "PAYMENT_CANCELLED"
+TOO_LATE = "ORDER_NOT_CANCELLABLE"
+"""The payment's answer to a cancel that comes after the charge."""
 
 
-async def ask(peer: Peer, method: Any, request: Q, order: OrderSaga) -> A:
-    """Call once. Raises ApplicationError: with the participant's reason as its type and never to be repeated
-    if it has decided; to be repeated if it has not.
+class _Any:
+    """Every reason: a step that can be refused."""
+
+    def __contains__(self, reason: object) -> bool:
+        return True
+
+
+ANY: Container[str] = _Any()
+NONE: Container[str] = ()
+
+
+async def ask(peer: Peer, method: Any, request: Q, order: OrderSaga, ends: Container[str] = ANY) -> A:
+    """Call once. Raises ApplicationError with the participant's reason as its type: not to be repeated if the
+    reason is one that `ends` the tries, to be repeated if it is none or if nothing was decided.
     """
     telemetry.accept({"traceparent": order.traceparent})
     call.set_deadline(CALL_SECONDS)
@@ -27,7 +41,7 @@ async def ask(peer: Peer, method: Any, request: Q, order: OrderSaga) -> A:
         reason = (
             error.details.get("cancel_reason", error.reason) if error.reason == CANCELLED else error.reason
         )
-        raise ApplicationError(str(error), type=reason, non_retryable=True) from None
+        raise ApplicationError(str(error), type=reason, non_retryable=error.reason in ends) from None
     except Unanswered as error:
         raise ApplicationError(str(error), type=str(error.details["cause"])) from None
     return answer

@@ -6,7 +6,7 @@ Runs inside a workflow, so it has no clock, no chance and no I/O of its own.
 from __future__ import annotations
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 from ordermesh.sagas.v1.workflows_pb2 import (
     OrderSaga,
@@ -18,11 +18,8 @@ from ordermesh.sagas.v1.workflows_pb2 import (
     SagaStepStatus,
 )
 from workflows.attributes import ORDER_STATE
+from workflows.participants import TOO_LATE
 from workflows.steps import Step
-
-TOO_LATE = "ORDER_NOT_CANCELLABLE"
-"""The payment's answer to a cancel that comes after the charge."""
-
 
 ENDED = (SagaPhase.SAGA_PHASE_DONE, SagaPhase.SAGA_PHASE_UNDONE)
 
@@ -78,7 +75,7 @@ class Saga:
             self._give_up_if_cancelled()
         try:
             output = await asked
-        except ActivityError as error:
+        except FailureError as error:
             reason = _reason(error)
             self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_FAILED, reason)
             raise StepRefused(reason) from error
@@ -101,7 +98,7 @@ class Saga:
             seen = self._begin(step.name, SagaStepStatus.SAGA_STEP_STATUS_UNDOING)
             try:
                 output = await step.start(SagaStepInput(order=self._order, reason=reason))
-            except ActivityError as error:
+            except FailureError as error:
                 if _reason(error) != TOO_LATE:
                     raise
                 self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_FAILED, TOO_LATE)
@@ -148,7 +145,7 @@ class Saga:
         self._state.ClearField("waiting_since")
 
 
-def _reason(error: ActivityError) -> str:
-    """Why a participant refused: the type of its activity's failure."""
-    cause = error.cause
-    return cause.type or "UNKNOWN" if isinstance(cause, ApplicationError) else type(cause).__name__.upper()
+def _reason(error: FailureError) -> str:
+    """Why a participant refused: the type of its activity's failure, which a local one raises bare."""
+    cause = error.cause if isinstance(error, ActivityError) else error
+    return (cause.type or "") if isinstance(cause, ApplicationError) else type(cause).__name__.upper()

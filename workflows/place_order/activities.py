@@ -18,7 +18,7 @@ from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
 from ordermesh.payments.v1 import payments_service_pb2 as payments
 from ordermesh.sagas.v1.sagas_pb2 import COORDINATION_ORCHESTRATION
 from ordermesh.sagas.v1.workflows_pb2 import SagaStepInput, SagaStepOutput
-from workflows.participants import ask, done, key
+from workflows.participants import NONE, TOO_LATE, ask, done, key
 
 
 class OrderActivities:
@@ -60,7 +60,7 @@ class OrderActivities:
             coordination=COORDINATION_ORCHESTRATION,
         )
         answer: inventory.ReleaseStockResponse = await ask(
-            self._peers[1], self._inventory.ReleaseStock, request, step.order
+            self._peers[1], self._inventory.ReleaseStock, request, step.order, ends=NONE
         )
         done("release")
         return _reservation(answer.reservation)
@@ -74,7 +74,7 @@ class OrderActivities:
             coordination=COORDINATION_ORCHESTRATION,
         )
         answer: inventory.CommitStockResponse = await ask(
-            self._peers[1], self._inventory.CommitStock, request, step.order
+            self._peers[1], self._inventory.CommitStock, request, step.order, ends=NONE
         )
         done("commit")
         return _reservation(answer.reservation)
@@ -112,7 +112,7 @@ class OrderActivities:
             coordination=COORDINATION_ORCHESTRATION,
         )
         answer: payments.CancelPaymentResponse = await ask(
-            self._peers[2], self._payments.CancelPayment, request, step.order
+            self._peers[2], self._payments.CancelPayment, request, step.order, ends=(TOO_LATE,)
         )
         done("cancel-payment")
         output = _payment(answer.payment)
@@ -125,7 +125,7 @@ class OrderActivities:
         """Tell the order that it is paid."""
         request = orders.ConfirmOrderRequest(request_id=key(step, "confirm"), order_id=step.order.order_id)
         answer: orders.ConfirmOrderResponse = await ask(
-            self._peers[0], self._orders.ConfirmOrder, request, step.order
+            self._peers[0], self._orders.ConfirmOrder, request, step.order, ends=NONE
         )
         done("confirm")
         return _order(answer.order)
@@ -137,7 +137,7 @@ class OrderActivities:
             request_id=key(step, "close"), order_id=step.order.order_id, reason=step.reason
         )
         answer: orders.CloseOrderResponse = await ask(
-            self._peers[0], self._orders.CloseOrder, request, step.order
+            self._peers[0], self._orders.CloseOrder, request, step.order, ends=NONE
         )
         done("close")
         return _order(answer.order)
@@ -152,7 +152,7 @@ class OrderActivities:
             total=step.order.total,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        await ask(self._peers[3], self._notifications.SendConfirmation, request, step.order)
+        await ask(self._peers[3], self._notifications.SendConfirmation, request, step.order, ends=NONE)
         done("send-confirmation")
         return SagaStepOutput(state="RECORDED")
 
