@@ -36,6 +36,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "reflection_all": 15062,
     "smtp": 15025,
     "analytics": 15058,
+    "codec": 15063,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -65,6 +66,7 @@ class ProbeKind(StrEnum):
     ENVOY = "envoy"
     GRPC = "grpc"
     SMTP = "smtp"
+    HTTP = "http"
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,26 @@ def tool_parts(site: Site) -> tuple[Part, ...]:
     )
 
 
+def payload_environment(site: Site, prefix: str) -> dict[str, str]:
+    """For a part that starts workflows or works on them: its `<PREFIX>_PAYLOAD_KEYS`, if there are keys."""
+    return {f"{prefix}_PAYLOAD_KEYS": site.payload_keys} if site.payload_keys else {}
+
+
+def codec_parts(site: Site) -> tuple[Part, ...]:
+    """What decrypts for the Temporal UI; only if there is something to decrypt."""
+    if not site.payload_keys:
+        return ()
+    port = site.ports["temporal_ui"]
+    environment = payload_environment(site, "CODEC") | {
+        "CODEC_LISTEN": site.address("codec"),
+        # two names of the same place: which one is the origin depends on what was typed
+        "CODEC_UI_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}",
+    }
+    command = (str(site.python), "-m", "ops.codec_server")
+    return (Part("codec", command, ("codec",), ProbeKind.HTTP, environment, nice=NICE),)
+
+
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
-    return server_parts(site) + tool_parts(site) + tuple(service(site, name) for name in SERVICES)
+    services = tuple(service(site, name) for name in SERVICES)
+    return server_parts(site) + tool_parts(site) + codec_parts(site) + services
