@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 install: ## Fetch what is missing: environments, server programs
 	@$(INSTALL)
 
-up: install ## Start everything and wait until it is healthy
+up: install ## Start everything and wait until it is healthy: PAYLOAD_KEYS=generate|rotate|off|k2:…,k1:…
 	@$(OPS) up
 
 down: ## Stop everything; harmless when nothing runs
@@ -99,7 +99,7 @@ test-long: install ## Longer runs: random kills under load, rare failures
 	@$(RUN) -m ops.run_tests long
 
 test-unit: install ## The tests that need no server, in seconds: K=words of a name
-	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not long" $(if $(K),-k "$(K)")
+	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not long and not temporal" $(if $(K),-k "$(K)")
 
 check: install ## The static checks: style, types, layers, protos, migrations, sizes
 	@$(RUN) -m ops.run_checks

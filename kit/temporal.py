@@ -14,7 +14,6 @@ from temporalio.worker import Worker
 
 from kit.errors import unavailable
 from kit.logs import log
-from kit.payloads import data_converter
 
 AGAIN_SECONDS = 0.5
 CHECK_TIMEOUT = timedelta(seconds=1)
@@ -28,14 +27,14 @@ class Temporal:
         address: str,
         namespace: str,
         *,
-        converter: DataConverter | None = None,
+        converter: DataConverter,
         metrics_address: str | None = None,
         lazy: bool = True,
     ) -> None:
         """Not lazy: for a worker, which wants a client that is connected."""
         self._address = address
         self._namespace = namespace
-        self._converter = converter or data_converter()
+        self._converter = converter
         self._metrics = PrometheusConfig(bind_address=metrics_address) if metrics_address else None
         self._runtime: Runtime | None = None
         self._lazy = lazy

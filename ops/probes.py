@@ -119,12 +119,21 @@ async def _temporal(site: Site, part: Part) -> str | None:
     return None
 
 
-async def _envoy(site: Site, part: Part) -> str | None:
-    reader, writer = await asyncio.open_connection(HOST, site.ports["envoy_admin"])
-    writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+async def _get(port: int, path: str) -> bytes:
+    reader, writer = await asyncio.open_connection(HOST, port)
+    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read(4096)
     await _close(writer)
-    return None if b"LIVE" in answer else "admin /ready: not live"
+    return answer
+
+
+async def _envoy(site: Site, part: Part) -> str | None:
+    return None if b"LIVE" in await _get(site.ports["envoy_admin"], "/ready") else "admin /ready: not live"
+
+
+async def _http(site: Site, part: Part) -> str | None:
+    answer = await _get(site.ports[part.ports[0]], "/healthz")
+    return None if answer.startswith(b"HTTP/1.1 200") else "/healthz: not 200"
 
 
 async def _smtp(site: Site, part: Part) -> str | None:
@@ -142,4 +151,5 @@ PROBES: Mapping[ProbeKind, Probe] = {
     ProbeKind.GRPC: _grpc,
     ProbeKind.SMTP: _smtp,
     ProbeKind.WORKER: _grpc,  # of its ports only the first is gRPC
+    ProbeKind.HTTP: _http,
 }

@@ -120,12 +120,13 @@ def temporal(site: Site) -> tuple[str, ...]:
     """Temporal's dev server on one SQLite file, with its UI."""
     pragmas = [word for value in TEMPORAL_PRAGMAS for word in ("--sqlite-pragma", value)]
     dynamic = [word for value in TEMPORAL_DYNAMIC for word in ("--dynamic-config-value", value)]
+    codec = ["--ui-codec-endpoint", f"http://{site.address('codec')}"] if site.payload_keys else []
     return (
         str(site.programs.temporal), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
         "--port", str(site.ports["temporal"]), "--ui-port", str(site.ports["temporal_ui"]),
         "--db-filename", str(site.directory / "temporal" / "temporal.db"),
         "--metrics-port", str(site.ports["temporal_metrics"]),
-        "--log-level", "warn", *pragmas, *dynamic,
+        "--log-level", "warn", *pragmas, *dynamic, *codec,
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -30,6 +30,8 @@ class Site:
     ports: Mapping[str, int]
     passwords: Mapping[str, str]
     programs: Programs
+    # <PREFIX>_PAYLOAD_KEYS of all that work with workflows; empty: nothing was ever encrypted
+    payload_keys: str = field(default="", repr=False)
 
     @property
     def state(self) -> Path:

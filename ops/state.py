@@ -88,6 +88,21 @@ def make_secrets(directory: Path) -> dict[str, str]:
     return made
 
 
+def payload_keys(directory: Path) -> str:
+    """The keys that encrypt what Temporal keeps. A file of its own: an older checkout leaves it alone."""
+    return str(read_json(directory / "payload-keys.json").get("payload_keys", ""))
+
+
+def wanted_payload_keys(directory: Path, environ: Mapping[str, str]) -> str:
+    """The same, after what PAYLOAD_KEYS=… asks for, if anything."""
+    known, asked = payload_keys(directory), environ.get("PAYLOAD_KEYS", "").strip()
+    if not asked:
+        return known
+    from ops import encryption  # brings pydantic along, for which every other command would wait
+
+    return encryption.chosen(known, asked)
+
+
 def create_site(suite: str, environ: Mapping[str, str]) -> Site:
     """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
     directory = directory_of(suite)
@@ -99,7 +114,10 @@ def create_site(suite: str, environ: Mapping[str, str]) -> Site:
     twice = sorted(name for name, port in ports.items() if list(ports.values()).count(port) > 1)
     if twice:
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
-    site = Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, environ))
+    keys = wanted_payload_keys(directory, environ)
+    site = Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, environ), keys)
+    if keys != payload_keys(directory):
+        write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
         "suite": suite,
         "directory": str(directory),
@@ -121,7 +139,8 @@ def load_site(suite: str) -> Site:
         raise SuiteError(f"there is no suite {suite!r} yet: `make up{name}` makes it")
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
-    return Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, os.environ))
+    keys = payload_keys(directory)
+    return Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, os.environ), keys)
 
 
 def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:

@@ -39,6 +39,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "worker": 15060,
     "worker_metrics": 15063,
     "temporal_metrics": 15064,
+    "codec": 15065,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -70,6 +71,7 @@ class ProbeKind(StrEnum):
     GRPC = "grpc"
     SMTP = "smtp"
     WORKER = "worker"
+    HTTP = "http"
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,8 @@ def service_environment(site: Site, name: str) -> dict[str, str]:
         f"{prefix}_DATABASE_URL": site.database_url(name),
         f"{prefix}_PROFILE": "dev",
     }
+    if "temporal" in SERVICES[name]:
+        environment |= payload_environment(site, prefix)
     return environment | {f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer) for peer in SERVICES[name]}
 
 
@@ -141,7 +145,7 @@ def service(site: Site, name: str) -> Part:
 
 def worker(site: Site) -> Part:
     """The Temporal worker that carries orchestrated orders."""
-    environment = {
+    environment = payload_environment(site, "WORKFLOWS") | {
         "WORKFLOWS_LISTEN": site.address("worker"),
         "WORKFLOWS_METRICS_ADDRESS": site.address("worker_metrics"),
         "WORKFLOWS_PROFILE": "dev",
@@ -203,7 +207,26 @@ def tool_parts(site: Site) -> tuple[Part, ...]:
     )
 
 
+def payload_environment(site: Site, prefix: str) -> dict[str, str]:
+    """For a part that starts workflows or works on them: its `<PREFIX>_PAYLOAD_KEYS`, if there are keys."""
+    return {f"{prefix}_PAYLOAD_KEYS": site.payload_keys} if site.payload_keys else {}
+
+
+def codec_parts(site: Site) -> tuple[Part, ...]:
+    """What decrypts for the Temporal UI; only if there is something to decrypt."""
+    if not site.payload_keys:
+        return ()
+    port = site.ports["temporal_ui"]
+    environment = payload_environment(site, "CODEC") | {
+        "CODEC_LISTEN": site.address("codec"),
+        # two names of the same place: which one is the origin depends on what was typed
+        "CODEC_UI_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}",
+    }
+    command = (str(site.python), "-m", "ops.codec_server")
+    return (Part("codec", command, ("codec",), ProbeKind.HTTP, environment, nice=NICE),)
+
+
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
     services = tuple(service(site, name) for name in SERVICES)
-    return server_parts(site) + tool_parts(site) + (*services, worker(site))
+    return server_parts(site) + tool_parts(site) + codec_parts(site) + (*services, worker(site))

@@ -90,6 +90,15 @@ def refuse_moved_ports(name: str) -> None:
         raise SuiteError(f"the suite runs with other ports for {', '.join(moved)}; first `make down`")
 
 
+def refuse_changed_keys(name: str) -> None:
+    """SuiteError if PAYLOAD_KEYS asks a running suite for other keys: its parts must change together."""
+    directory = state.directory_of(name)
+    if state.wanted_payload_keys(directory, os.environ) == state.payload_keys(directory):
+        return
+    if (directory / "suite.json").is_file() and Suite.load(name).supervisor.is_running():
+        raise SuiteError("the suite runs with other payload keys; first `make down`")
+
+
 def check_machine(suite: Suite, was_running: bool) -> None:
     """SuiteError with every problem that stands in the way of the parts that are down."""
     states = suite.states()
@@ -106,6 +115,7 @@ def up(name: str, console: Console) -> int:
     """Start a suite; the exit status."""
     began = time.monotonic()
     refuse_moved_ports(name)
+    refuse_changed_keys(name)
     suite = Suite(state.create_site(name, os.environ))
     was_running = suite.supervisor.is_running()
     if not was_running:
@@ -155,6 +165,8 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     console.print(f"  Envoy admin        {addresses['envoy_admin']}")
     for service in topology.SERVICES:
         console.print(f"  {service:<18} {suite.address(service)}")
+    if suite.site.payload_keys:
+        console.print(f"  payload codec      http://{suite.address('codec')}   for the Temporal UI and CLI")
     console.print(f"  mail               {suite.directory}/mail/inbox\n")
     used = processes.memory(processes.family(suite.supervisor.process_id()))
     total, installed = psutil.virtual_memory().total, state.read_json(REPORT)

@@ -1,8 +1,9 @@
 """What the worker is told by its environment."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from kit.payload_keys import PayloadKeysSetting
 from kit.settings import Address, ProcessSettings
 
 
@@ -13,6 +14,7 @@ class Settings(ProcessSettings):
 
     temporal_address: Address = Field(examples=["127.0.0.1:7233"], description="the Temporal frontend")
     temporal_namespace: str = "default"
+    payload_keys: PayloadKeysSetting = SecretStr("")
     task_queue: str = "ordermesh-sagas"
     metrics_address: Address | None = Field(
         None, examples=["127.0.0.1:15063"], description="where the worker's metrics are served (Prometheus)"

@@ -7,6 +7,8 @@ from temporalio.worker import Worker
 
 from kit.background import Background
 from kit.channels import Peer
+from kit.payload_keys import read_keys
+from kit.payloads import data_converter
 from kit.run import App
 from kit.temporal import Temporal, WorkerEngine
 from workflows.place_order.activities import OrderActivities
@@ -23,6 +25,7 @@ def build(settings: Settings) -> App:
     temporal = Temporal(
         settings.temporal_address,
         settings.temporal_namespace,
+        converter=data_converter(read_keys(settings.payload_keys)),
         metrics_address=settings.metrics_address,
         lazy=False,
     )

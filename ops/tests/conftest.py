@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def free_ports(count: int) -> list[int]:
         for probe in probes:
             probe.bind(("127.0.0.1", 0))
         return [probe.getsockname()[1] for probe in probes]
+
+
+PAYLOAD_KEYS = f"k1:{base64.b64encode(b'password-of-workflows-1234567890').decode()}"
+
+
+@pytest.fixture
+def encrypting(site: Site) -> Site:
+    """The same site with a key for payloads."""
+    return replace(site, payload_keys=PAYLOAD_KEYS)
 
 
 @pytest.fixture

@@ -33,9 +33,31 @@ def test_passwords_are_made_once_and_differ(environ: dict[str, str]) -> None:
     assert len(set(first.values())) == len(first) == 2 + len(topology.SERVICES)
 
 
-@pytest.mark.parametrize("name", ["suite.json", "secrets.json"])
+def test_payload_keys_are_kept_until_others_are_asked_for(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert state.create_site("mine", environ).payload_keys == ""
+    first = state.create_site("mine", environ | {"PAYLOAD_KEYS": "generate"})
+    assert first.payload_keys.startswith("k1:")
+    assert state.create_site("mine", environ).payload_keys == first.payload_keys
+    rotated = state.create_site("mine", environ | {"PAYLOAD_KEYS": "rotate"})
+    assert rotated.payload_keys.endswith(f",{first.payload_keys}")
+    assert state.load_site("mine").payload_keys == rotated.payload_keys
+    assert "k1:" not in repr(rotated)
+
+
+def test_a_refused_wish_for_keys_changes_nothing(environ: dict[str, str]) -> None:
+    kept = state.create_site("mine", environ | {"PAYLOAD_KEYS": "generate"}).payload_keys
+    with pytest.raises(SuiteError, match="PAYLOAD_KEYS: key 1"):
+        state.create_site("mine", environ | {"PAYLOAD_KEYS": "tea"})
+    assert state.create_site("mine", environ).payload_keys == kept
+
+
+@pytest.mark.parametrize("name", ["suite.json", "secrets.json", "payload-keys.json"])
 def test_only_the_owner_can_read_settings_and_secrets(environ: dict[str, str], name: str) -> None:
-    path = state.create_site("mine", environ).directory / name
+    path = state.create_site("mine", environ | {"PAYLOAD_KEYS": "generate"}).directory / name
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

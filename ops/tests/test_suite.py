@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from rich.console import Console
 
-from ops import control, status, up
+from ops import control, state, status, up
 from ops import suite as suite_module
 from ops.errors import SuiteError
 from ops.suite import Suite
@@ -86,3 +86,12 @@ def test_the_status_lists_every_part_as_healthy(suite: Suite, console: Console) 
 def test_an_unknown_part_is_refused_with_the_names_there_are(suite: Suite) -> None:
     with pytest.raises(SuiteError, match="there are: kafka, postgres"):
         suite.start("nonsense")
+
+
+def test_payload_keys_do_not_change_while_the_suite_runs(
+    suite: Suite, console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAYLOAD_KEYS", f"never:{'A' * 43}=")
+    with pytest.raises(SuiteError, match="other payload keys; first `make down`"):
+        up.up(suite.name, console)
+    assert state.payload_keys(suite.directory) == suite.site.payload_keys

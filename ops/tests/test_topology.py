@@ -29,8 +29,8 @@ def test_an_override_moves_one_port_and_no_other() -> None:
     }
 
 
-def test_every_port_belongs_to_exactly_one_part_or_to_supervisor(site: Site) -> None:
-    used = [name for part in topology.all_parts(site) for name in part.ports]
+def test_every_port_belongs_to_exactly_one_part_or_to_supervisor(encrypting: Site) -> None:
+    used = [name for part in topology.all_parts(encrypting) for name in part.ports]
     assert sorted([*used, "supervisor"]) == sorted(topology.DEFAULT_PORTS)
 
 
@@ -40,9 +40,31 @@ def test_a_part_needs_only_parts_that_exist(site: Site) -> None:
     assert all(set(part.needs) <= names for part in parts)
 
 
-def test_no_command_line_holds_a_password(site: Site) -> None:
-    for part in topology.all_parts(site):
-        assert not [word for word in part.command if "password-of-" in word]
+def test_no_command_line_holds_a_secret(encrypting: Site) -> None:
+    for part in topology.all_parts(encrypting):
+        assert not [
+            word for word in part.command if "password-of-" in word or encrypting.payload_keys in word
+        ]
+
+
+def test_without_keys_nothing_speaks_of_a_codec(site: Site) -> None:
+    parts = {part.name: part for part in topology.all_parts(site)}
+    assert "codec" not in parts
+    assert "--ui-codec-endpoint" not in parts["temporal"].command
+    assert topology.payload_environment(site, "ORDERS") == {}
+
+
+def test_with_keys_the_ui_is_told_where_to_decrypt(encrypting: Site) -> None:
+    parts = {part.name: part for part in topology.all_parts(encrypting)}
+    command = parts["temporal"].command
+    assert command[command.index("--ui-codec-endpoint") + 1] == f"http://{encrypting.address('codec')}"
+    assert parts["codec"].environment["CODEC_PAYLOAD_KEYS"] == encrypting.payload_keys
+    assert (
+        f"http://localhost:{encrypting.ports['temporal_ui']}"
+        in parts["codec"].environment["CODEC_UI_ORIGINS"]
+    )
+    expected = {"ORDERS_PAYLOAD_KEYS": encrypting.payload_keys}
+    assert topology.payload_environment(encrypting, "ORDERS") == expected
 
 
 def test_a_service_is_told_its_peers_and_nothing_else(site: Site) -> None:

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from kit.payload_keys import PayloadKeysSetting
 from kit.settings import Address, KafkaAddress, ServiceSettings
 
 
@@ -27,6 +28,7 @@ class Settings(ServiceSettings):
         examples=["127.0.0.1:7233"], description="the Temporal frontend that starts workflows"
     )
     temporal_namespace: str = "default"
+    payload_keys: PayloadKeysSetting = SecretStr("")
     temporal_task_queue: str = "ordermesh-sagas"
     lease_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     sweep_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0

@@ -6,6 +6,8 @@ from kit.background import Background
 from kit.channels import Peer
 from kit.database import Database
 from kit.eventing import Eventing
+from kit.payload_keys import read_keys
+from kit.payloads import data_converter
 from kit.run import App, Round
 from kit.temporal import Temporal
 from kit.tokens import TokenVerifier, keys_of
@@ -40,7 +42,11 @@ def build(settings: Settings) -> App:
     background = Background()
     events = Eventing("orders", database, settings.kafka_address, background)
     uow = OrdersUnitOfWork(database, changes, events.relay, messages.to_event)
-    temporal = Temporal(settings.temporal_address, settings.temporal_namespace)
+    temporal = Temporal(
+        settings.temporal_address,
+        settings.temporal_namespace,
+        converter=data_converter(read_keys(settings.payload_keys)),
+    )
     workflows = Workflows(temporal, settings.temporal_task_queue)
     orchestration = Orchestration(uow, workflows, background)
     events.consume(OrdersConsumer(CONSUMER, uow, orchestration).subscription)

@@ -8,12 +8,16 @@ from typing import Any
 
 import pytest
 
+from kit.background import Background
 from kit.database import Database
 from kit.deadletters import DeadLetters
 from kit.dispatch import Dispatcher
+from kit.errors import unavailable
 from kit.events import Record
 from kit.money import from_minor
+from kit.payloads import data_converter
 from kit.requests import RequestKey
+from kit.temporal import Temporal
 from kit.testing.events import Remembering, RememberingRecords, event_of, record_of, relay_to
 from kit.testing.logs import as_a_service_logs
 from kit.testing.postgres import scratch_database
@@ -29,6 +33,8 @@ from services.orders import domain, messages, usecases
 from services.orders.changes import ChangeHub
 from services.orders.consumer import OrdersConsumer
 from services.orders.coordination.choreography import Choreography
+from services.orders.coordination.orchestration import Orchestration
+from services.orders.coordination.workflows import Workflows
 from services.orders.domain import Coordination, Flow, Order, Product, State, Wait
 from services.orders.store import CONSUMER, PLACE_ORDER, OrdersTransaction, OrdersUnitOfWork
 from services.orders.usecases import Mode, PlaceOrder, Viewer
@@ -36,6 +42,7 @@ from services.orders.wiring import MIGRATIONS
 
 pytestmark = pytest.mark.postgres
 ADA = uuid.uuid4()
+TEMPORAL = Temporal("127.0.0.1:1", "default", converter=data_converter())
 TOKEN = "tok_of_ada"
 BY_EVENT = "CHOREOGRAPHY"
 
@@ -55,6 +62,16 @@ class Journalled(Choreography):
         await tx.journal.open(order.order_id, payment_token, 60.0)
 
 
+class NobodyThere(Workflows):
+    """A Temporal that does not answer."""
+
+    async def start(self, order: Order, traceparent: str) -> None:
+        raise unavailable("temporal", "away")
+
+    async def cancel(self, order_id: uuid.UUID, reason: str) -> None:
+        raise unavailable("temporal", "away")
+
+
 @dataclass
 class Shop:
     """The service without RPCs and Kafka."""
@@ -70,7 +87,10 @@ class Shop:
             Coordination.SYNC: Journalled(self.uow, changes),
         }
         letters = DeadLetters(CONSUMER, self.database, RememberingRecords())
-        self.dispatcher = Dispatcher(OrdersConsumer(CONSUMER, self.uow).subscription, letters)
+        orchestration = Orchestration(self.uow, NobodyThere(TEMPORAL, "sagas"), Background())
+        self.modes[Coordination.ORCHESTRATION] = orchestration
+        consumer = OrdersConsumer(CONSUMER, self.uow, orchestration)
+        self.dispatcher = Dispatcher(consumer.subscription, letters)
 
     async def place(self, coordination: Coordination = Coordination.CHOREOGRAPHY) -> uuid.UUID:
         key = RequestKey(str(ADA), PLACE_ORDER, uuid.uuid4(), b"body")
