@@ -2,7 +2,7 @@
 
 from temporalio import workflow
 
-from ordermesh.sagas.v1.workflows_pb2 import SagaCancel, SagaReach, SagaState
+from ordermesh.sagas.v1.workflows_pb2 import SagaReach, SagaSignal, SagaState
 from workflows.saga import Saga
 
 
@@ -12,7 +12,7 @@ class SagaHandlers:
     saga: Saga
 
     @workflow.signal(name="cancel", description="Somebody wants the order cancelled; the payment decides.")
-    def cancel(self, wish: SagaCancel) -> None:
+    def cancel(self, wish: SagaSignal) -> None:
         """Remember it; a repeat changes nothing."""
         self.saga.cancel(wish.reason)
 

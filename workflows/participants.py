@@ -10,7 +10,9 @@ import kit
 from kit import call, telemetry
 from kit.channels import A, Peer, Q, Refused, Unanswered
 from kit.ids import step_key
-from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, SagaStepInput
+from ordermesh.orders.v1 import orders_pb2
+from ordermesh.payments.v1 import payments_pb2
+from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, SagaStepInput, SagaStepOutput
 from workflows.steps import CALL_SECONDS
 
 CANCELLED = "PAYMENT_CANCELLED"
@@ -55,3 +57,14 @@ def key(step: SagaStepInput, name: str) -> str:
 def done(name: str) -> None:
     """A step has had its effect, which Temporal does not know yet; a worker that dies here repeats it."""
     kit.crashpoint(f"workflows.after_{name.replace('-', '_')}")
+
+
+def payment_state(payment: payments_pb2.Payment) -> SagaStepOutput:
+    """What a payment says of itself."""
+    name = payments_pb2.PaymentState.Name(payment.state)
+    return SagaStepOutput(state=name.removeprefix("PAYMENT_STATE_"))
+
+
+def order_state(order: orders_pb2.Order) -> SagaStepOutput:
+    """What an order says of itself."""
+    return SagaStepOutput(state=orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_"))

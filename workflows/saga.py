@@ -5,6 +5,9 @@ Runs inside a workflow, so it has no clock, no chance and no I/O of its own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
+
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
@@ -81,6 +84,24 @@ class Saga:
             raise StepRefused(reason) from error
         self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_DONE, output.state)
 
+    async def wait_for(
+        self, name: str, there: Callable[[], bool], timeout: timedelta | None = None
+    ) -> bool:
+        """Wait for what somebody else does; False if the time is over first. Raises StepRefused."""
+        seen = self._begin(name)
+        try:
+            await workflow.wait_condition(
+                lambda: there() or self._wants_out(), timeout=timeout, timeout_summary=f"Patience: {name}"
+            )
+        except TimeoutError:
+            self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_FAILED, "TIMED_OUT")
+            return False
+        if not there():
+            self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_FAILED, self._cancel)
+            self._give_up_if_cancelled()
+        self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_DONE, "")
+        return True
+
     def decided(self) -> None:
         """The pivot is behind: from here on nothing is undone, and a wish to cancel comes too late."""
         self._state.phase = SagaPhase.SAGA_PHASE_DECIDED
@@ -93,8 +114,7 @@ class Saga:
         """
         self._state.phase = SagaPhase.SAGA_PHASE_UNDOING
         self._state.reason = reason
-        while self._undo:
-            step = self._undo.pop()
+        for step in dict.fromkeys(reversed(self._undo)):  # one that was remembered twice comes first
             seen = self._begin(step.name, SagaStepStatus.SAGA_STEP_STATUS_UNDOING)
             try:
                 output = await step.start(SagaStepInput(order=self._order, reason=reason))

@@ -23,3 +23,4 @@ class Settings(ProcessSettings):
     inventory_address: Address = Field(examples=["127.0.0.1:15054"])
     payments_address: Address = Field(examples=["127.0.0.1:15055"])
     notifications_address: Address = Field(examples=["127.0.0.1:15057"])
+    shipping_address: Address = Field(examples=["127.0.0.1:15059"])

@@ -1,6 +1,8 @@
 """Builds the worker: constructors, top to bottom."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
@@ -11,6 +13,8 @@ from kit.payload_keys import read_keys
 from kit.payloads import data_converter
 from kit.run import App
 from kit.temporal import Temporal, WorkerEngine
+from workflows.fulfil_order.activities import FulfilActivities
+from workflows.fulfil_order.workflow import FulfilOrder
 from workflows.place_order.activities import OrderActivities
 from workflows.place_order.workflow import PlaceOrder
 from workflows.settings import Settings
@@ -22,6 +26,7 @@ def build(settings: Settings) -> App:
     inventory = Peer("inventory", settings.inventory_address)
     payments = Peer("payments", settings.payments_address)
     notifications = Peer("notifications", settings.notifications_address)
+    shipping = Peer("shipping", settings.shipping_address)
     temporal = Temporal(
         settings.temporal_address,
         settings.temporal_namespace,
@@ -29,23 +34,15 @@ def build(settings: Settings) -> App:
         metrics_address=settings.metrics_address,
         lazy=False,
     )
-    steps = OrderActivities(orders, inventory, payments, notifications)
+    short = OrderActivities(orders, inventory, payments, notifications)
+    long = FulfilActivities(orders, payments, shipping)
 
     def worker(client: Client) -> Worker:
         return Worker(
             client,
             task_queue=settings.task_queue,
-            workflows=[PlaceOrder],
-            activities=[
-                steps.reserve_stock,
-                steps.release_stock,
-                steps.commit_stock,
-                steps.process_payment,
-                steps.cancel_payment,
-                steps.confirm_order,
-                steps.close_order,
-                steps.send_confirmation,
-            ],
+            workflows=[PlaceOrder, FulfilOrder],
+            activities=[*activities_of(short), *activities_of(long)],
             graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         )
 
@@ -54,5 +51,11 @@ def build(settings: Settings) -> App:
         tokens=None,
         servicers={},
         background=Background(),
-        peers=[orders, inventory, payments, notifications],
+        peers=[orders, inventory, payments, notifications, shipping],
     )
+
+
+def activities_of(steps: object) -> list[Callable[..., Any]]:
+    """Every method of it that is an activity."""
+    methods = [getattr(steps, name) for name in dir(steps) if not name.startswith("_")]
+    return [method for method in methods if hasattr(method, "__temporal_activity_definition")]

@@ -5,10 +5,14 @@ from google.protobuf.message import Message
 from kit.dispatch import Handler, Reaction, Subscription
 from kit.events import Event
 from ordermesh.orders.v1.orders_events_pb2 import (
+    OrderApproved,
+    OrderAwaitingApproval,
     OrderCancellationRequested,
     OrderCancelled,
     OrderConfirmed,
+    OrderDelivered,
     OrderPlaced,
+    OrderShipped,
 )
 from services.analytics import messages, usecases
 from services.analytics.domain import Told
@@ -27,6 +31,10 @@ class AnalyticsConsumer:
             Reaction(OrderCancellationRequested, self._told(Told.CANCELLATION_REQUESTED)),
             Reaction(OrderConfirmed, self._told(Told.CONFIRMED)),
             Reaction(OrderCancelled, self._told(Told.CANCELLED)),
+            Reaction(OrderAwaitingApproval, self._told(Told.AWAITING_APPROVAL)),
+            Reaction(OrderApproved, self._told(Told.APPROVED)),
+            Reaction(OrderShipped, self._told(Told.SHIPPED)),
+            Reaction(OrderDelivered, self._told(Told.DELIVERED)),
         )
         self.subscription = Subscription(group, TOPICS, reactions)
 

@@ -29,6 +29,10 @@ class Told(StrEnum):
     CANCELLATION_REQUESTED = "CANCELLATION_REQUESTED"
     CONFIRMED = "CONFIRMED"
     CANCELLED = "CANCELLED"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    APPROVED = "APPROVED"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
 
 
 @dataclass(frozen=True)
@@ -145,7 +149,9 @@ def hear(sale: Sale, heard: Heard) -> Change:
                 known, state=State.PLACED, currency_code=heard.currency_code, place_time=heard.time
             )
             return Change(placed, _one_a_product(heard.lines))
-        case State.PLACED, Told.CANCELLATION_REQUESTED:
+        case State.PLACED, Told.CANCELLATION_REQUESTED | Told.AWAITING_APPROVAL | Told.APPROVED:
+            return Change(known)
+        case State.CONFIRMED, Told.SHIPPED | Told.DELIVERED:
             return Change(known)
         case State.PLACED, Told.CONFIRMED:
             return Change(replace(known, state=State.CONFIRMED, confirm_time=heard.time))

@@ -24,7 +24,9 @@ def to_coordination(value: sagas_pb2.Coordination.ValueType) -> str:
 def to_reserve_stock(request: inventory_service_pb2.ReserveStockRequest) -> ReserveStock:
     """The command in a request."""
     lines = tuple(Line(line.sku, line.quantity) for line in request.lines)
-    return ReserveStock(UUID(request.order_id), lines, to_coordination(request.coordination))
+    hold = request.hold.ToTimedelta() if request.HasField("hold") else None
+    coordination = to_coordination(request.coordination)
+    return ReserveStock(UUID(request.order_id), lines, coordination, hold=hold)
 
 
 def to_release_stock(request: inventory_service_pb2.ReleaseStockRequest) -> ReleaseStock:

@@ -25,6 +25,7 @@ class ReserveStock:
     lines: tuple[Line, ...]
     coordination: str
     event_id: UUID | None = None
+    hold: timedelta | None = None  # how long it may be open; the service's own time if None
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ async def reserve_stock(command: ReserveStock, uow: UnitOfWork, hold: timedelta)
     async with uow.begin(command.event_id) as tx:
         reservation, now = await tx.reservation(command.order_id, command.coordination)
         stock = await tx.stock([line.sku for line in command.lines])
-        decision = domain.reserve(reservation, command.lines, stock, now, hold)
+        decision = domain.reserve(reservation, command.lines, stock, now, command.hold or hold)
         await tx.record(_sound(decision, command.event_id))
         kit.crashpoint("inventory.before_commit")
     kit.crashpoint("inventory.after_commit")

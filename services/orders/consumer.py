@@ -48,6 +48,4 @@ class OrdersConsumer:
         if event.coordination == "SYNC":
             await hearing.wake_sweeper(event.key, event.event_id, self._uow)
         else:
-            await hearing.tell_workflow(
-                event.key, event.event_id, messages.EXPIRED, self._uow, self._orchestration
-            )
+            await hearing.tell_workflow(messages.reservation_expired(event), self._uow, self._orchestration)

@@ -5,7 +5,7 @@ Pure and total: every state answers every message; `docs/sagas.md` has the table
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -14,11 +14,16 @@ class State(StrEnum):
     """Where an order stands."""
 
     PENDING = "PENDING"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
     CONFIRMED = "CONFIRMED"
+    SHIPPED = "SHIPPED"
+    DELIVERED = "DELIVERED"
     CANCELLED = "CANCELLED"
 
 
-FINAL = (State.CONFIRMED, State.CANCELLED)
+OPEN = (State.PENDING, State.AWAITING_APPROVAL)
+"""It is not decided yet whether the order is paid."""
+PAID = (State.CONFIRMED, State.SHIPPED, State.DELIVERED)
 CUSTOMER = "CANCELLED_BY_CUSTOMER"
 """The reason of a cancellation that the customer has asked for."""
 
@@ -53,6 +58,10 @@ class Told(StrEnum):
     PAYMENT_PROCESSED = "PaymentProcessed"
     STOCK_RESERVATION_FAILED = "StockReservationFailed"
     STOCK_RELEASED = "StockReleased"
+    APPROVAL_NEEDED = "ApprovalNeeded"
+    APPROVED = "Approved"
+    DISPATCHED = "Dispatched"
+    DELIVERED = "Delivered"
 
 
 @dataclass(frozen=True)
@@ -94,6 +103,11 @@ class Order:
     create_time: datetime | None = None
     update_time: datetime | None = None
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it is at its end."""
+        return is_final(self.state, self.flow)
+
 
 @dataclass(frozen=True)
 class OrderPlaced:
@@ -124,7 +138,44 @@ class OrderCancelled:
     reason: str
 
 
-Fact = OrderPlaced | OrderCancellationRequested | OrderConfirmed | OrderCancelled
+@dataclass(frozen=True)
+class OrderAwaitingApproval:
+    """A person has to approve it."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True)
+class OrderApproved:
+    """A person has approved it."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True)
+class OrderShipped:
+    """It is with the carrier."""
+
+    order_id: UUID
+
+
+@dataclass(frozen=True)
+class OrderDelivered:
+    """It is with the customer."""
+
+    order_id: UUID
+
+
+Fact = (
+    OrderPlaced
+    | OrderCancellationRequested
+    | OrderConfirmed
+    | OrderCancelled
+    | OrderAwaitingApproval
+    | OrderApproved
+    | OrderShipped
+    | OrderDelivered
+)
 
 
 class OrderNotCancellable(Exception):
@@ -134,7 +185,7 @@ class OrderNotCancellable(Exception):
 
     def __init__(self, order: Order) -> None:
         super().__init__("the order is paid and cannot be cancelled any more")
-        self.details = {"order_id": str(order.order_id), "state": State.CONFIRMED.value}
+        self.details = {"order_id": str(order.order_id), "state": order.state.value}
 
 
 class AccessDenied(Exception):
@@ -150,6 +201,16 @@ class OrderUnknown(Exception):
     """An event tells of an order that was never placed: it is recorded before anybody hears of it."""
 
     kind, reason = "missing", "ORDER_UNKNOWN"
+
+
+class OrderNotAwaitingApproval(Exception):
+    """Nobody is asked about this order: it needs no approval, or has it, or is at its end."""
+
+    kind, reason = "refused", "ORDER_NOT_AWAITING_APPROVAL"
+
+    def __init__(self, order: Order) -> None:
+        super().__init__("the order does not wait for approval")
+        self.details = {"order_id": str(order.order_id), "state": order.state.value}
 
 
 class CurrenciesDiffer(Exception):
@@ -180,6 +241,25 @@ def total_of(lines: tuple[Line, ...]) -> int:
     return sum(line.quantity * line.unit_price for line in lines)
 
 
+def is_final(state: State, flow: Flow) -> bool:
+    """Whether an order in this state is at its end; a paid one of the long flow is still to be delivered."""
+    ends = (State.DELIVERED, State.CANCELLED) if flow is Flow.FULFIL else (State.CONFIRMED, State.CANCELLED)
+    return state in ends
+
+
+@dataclass(frozen=True)
+class Approval:
+    """When a person has to approve: a total above so many minor units; and how long that may take."""
+
+    limit: int
+    timeout: timedelta
+
+
+def needs_approval(order: Order, limit: int) -> bool:
+    """Whether a person has to approve an order: one of the long flow whose total is above the limit."""
+    return order.flow is Flow.FULFIL and order.total > limit
+
+
 def place(order: Order) -> Decision:
     """A new order is pending."""
     return Decision(order, (OrderPlaced(order.order_id),))
@@ -188,19 +268,17 @@ def place(order: Order) -> Decision:
 def hear(order: Order, told: Told, reason: str) -> Decision:
     """Whatever the participants tell, by a call or by an event."""
     match told:
-        case Told.PAYMENT_PROCESSED:
-            return payment_processed(order)
         case Told.STOCK_RESERVATION_FAILED:
             return stock_reservation_failed(order, reason)
         case Told.STOCK_RELEASED:
             return stock_released(order, reason)
+    return _STEPS_FORWARD[told](order)
 
 
 def payment_processed(order: Order) -> Decision:
     """The customer has paid."""
-    if order.state is State.PENDING:
-        confirmed = replace(order, state=State.CONFIRMED, version=order.version + 1, cancel_requested=False)
-        return Decision(confirmed, (OrderConfirmed(order.order_id),))
+    if order.state in OPEN:
+        return _to(State.CONFIRMED, order, OrderConfirmed(order.order_id), cancel_requested=False)
     return Decision(order, alarm=order.state is State.CANCELLED)
 
 
@@ -216,7 +294,7 @@ def stock_released(order: Order, reason: str) -> Decision:
 
 def request_cancel(order: Order) -> Decision:
     """The customer asks to cancel: the payment will decide."""
-    if order.state is State.CONFIRMED:
+    if order.state in PAID:
         return Decision(order, refusal=OrderNotCancellable(order))
     if order.state is State.CANCELLED or order.cancel_requested:
         return Decision(order)
@@ -224,10 +302,53 @@ def request_cancel(order: Order) -> Decision:
     return Decision(requested, (OrderCancellationRequested(order.order_id),))
 
 
-def _end(order: Order, reason: str) -> Decision:
+def approval_needed(order: Order) -> Decision:
+    """A person has to approve it; the wish to cancel stays."""
     if order.state is State.PENDING:
+        return _to(State.AWAITING_APPROVAL, order, OrderAwaitingApproval(order.order_id))
+    return Decision(order)
+
+
+def approved(order: Order) -> Decision:
+    """A person has approved it: it goes on."""
+    if order.state is State.AWAITING_APPROVAL:
+        return _to(State.PENDING, order, OrderApproved(order.order_id))
+    return Decision(order)
+
+
+def dispatched(order: Order) -> Decision:
+    """The carrier has it."""
+    if order.state is State.CONFIRMED:
+        return _to(State.SHIPPED, order, OrderShipped(order.order_id))
+    return Decision(order, alarm=order.state not in PAID)
+
+
+def delivered(order: Order) -> Decision:
+    """The customer has it."""
+    if order.state is State.SHIPPED:
+        return _to(State.DELIVERED, order, OrderDelivered(order.order_id))
+    return Decision(order, alarm=order.state is not State.DELIVERED)
+
+
+def _to(state: State, order: Order, fact: Fact, *, cancel_requested: bool | None = None) -> Decision:
+    wish = order.cancel_requested if cancel_requested is None else cancel_requested
+    changed = replace(order, state=state, version=order.version + 1, cancel_requested=wish)
+    return Decision(changed, (fact,))
+
+
+def _end(order: Order, reason: str) -> Decision:
+    if order.state in OPEN:
         ended = replace(
             order, state=State.CANCELLED, reason=reason, version=order.version + 1, cancel_requested=False
         )
         return Decision(ended, (OrderCancelled(order.order_id, reason),))
-    return Decision(order, alarm=order.state is State.CONFIRMED)
+    return Decision(order, alarm=order.state in PAID)
+
+
+_STEPS_FORWARD = {
+    Told.PAYMENT_PROCESSED: payment_processed,
+    Told.APPROVAL_NEEDED: approval_needed,
+    Told.APPROVED: approved,
+    Told.DISPATCHED: dispatched,
+    Told.DELIVERED: delivered,
+}

@@ -46,16 +46,24 @@ async def wake_sweeper(order_id: UUID, event_id: UUID, uow: UnitOfWork) -> None:
 class Orchestrating(Protocol):
     """The mode that carries orders by workflows."""
 
-    async def expired(self, order_id: UUID, reason: str, tx: Transaction) -> None:
-        """The hold of an orchestrated order is overdue."""
+    async def hear(self, order_id: UUID, signal: str, reason: str, tx: Transaction) -> None:
+        """Something has happened that the order's workflow is to hear."""
 
 
-async def tell_workflow(
-    order_id: UUID, event_id: UUID, reason: str, uow: UnitOfWork, mode: Orchestrating
-) -> None:
-    """The hold of an orchestrated order is overdue: its workflow is to hear it."""
-    async with uow.begin(event_id) as tx:
-        await mode.expired(order_id, reason, tx)
+@dataclass(frozen=True)
+class TellWorkflow:
+    """An event tells what an order's workflow waits for: `cancel` for a reason, or `delivered`."""
+
+    order_id: UUID
+    event_id: UUID
+    signal: str
+    reason: str = ""
+
+
+async def tell_workflow(command: TellWorkflow, uow: UnitOfWork, mode: Orchestrating) -> None:
+    """Pass it on to the workflow, in the transaction of the event's mark."""
+    async with uow.begin(command.event_id) as tx:
+        await mode.hear(command.order_id, command.signal, command.reason, tx)
 
 
 async def payment_token(order_id: UUID, uow: UnitOfWork) -> str:

@@ -1,5 +1,6 @@
 """Translates between the orders' domain and its protos, both ways."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -11,22 +12,34 @@ from kit.money import from_minor
 from kit.requests import request_key
 from ordermesh.inventory.v1.inventory_events_pb2 import StockReleased, StockReservationFailed
 from ordermesh.orders.v1 import orders_events_pb2 as told
-from ordermesh.orders.v1 import orders_pb2, orders_saga_service_pb2, orders_service_pb2
+from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
 from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
 from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, OrderSagaLine
 from services.orders import domain
-from services.orders.domain import Coordination, Fact, Flow, Order, Told, Wait
-from services.orders.hearing import HearOutcome
+from services.orders.approval import Decide
+from services.orders.domain import Approval, Coordination, Fact, Flow, Order, Told, Wait
+from services.orders.hearing import HearOutcome, TellWorkflow
 from services.orders.usecases import PlaceOrder, Status, Viewer
-
-EXPIRED = "RESERVATION_EXPIRED"
-"""The reason when an order has held its stock for too long."""
 
 
 def to_viewer() -> Viewer:
     """Who calls."""
     caller = call.caller()
     return Viewer(caller.user_id, caller.is_operator)
+
+
+def to_decide(
+    request: orders_service_pb2.ApproveOrderRequest | orders_service_pb2.RejectOrderRequest, *, approves: bool
+) -> Decide:
+    """The command in a request."""
+    return Decide(UUID(request.request_id), UUID(request.order_id), to_viewer(), approves)
+
+
+def workflow_url(order: Order, ui: str) -> str:
+    """Where an operator can look at the workflow of an order; empty for everybody else."""
+    if not ui or order.coordination is not Coordination.ORCHESTRATION or not call.caller().is_operator:
+        return ""
+    return f"{ui}/namespaces/default/workflows/{order.order_id}"
 
 
 def to_place_order(request: orders_service_pb2.PlaceOrderRequest, customer_id: UUID) -> PlaceOrder:
@@ -44,29 +57,27 @@ def to_place_order(request: orders_service_pb2.PlaceOrderRequest, customer_id: U
     )
 
 
-def to_saga(order: Order, traceparent: str) -> OrderSaga:
+def to_saga(order: Order, traceparent: str, approval: Approval) -> OrderSaga:
     """What an order's workflow is started with."""
-    return OrderSaga(
+    saga = OrderSaga(
         order_id=str(order.order_id),
         customer_id=str(order.customer_id),
         lines=[OrderSagaLine(sku=line.sku, quantity=line.quantity) for line in order.lines],
         total=from_minor(order.total, order.currency_code),
         traceparent=traceparent,
+        needs_approval=domain.needs_approval(order, approval.limit),
     )
+    saga.approval_timeout.FromTimedelta(approval.timeout)
+    return saga
 
 
-def to_confirm(request: orders_saga_service_pb2.ConfirmOrderRequest) -> HearOutcome:
-    """The command in a request."""
-    return HearOutcome(UUID(request.order_id), None, Told.PAYMENT_PROCESSED)
+def to_outcome(order_id: str, told: Told, reason: str = "") -> HearOutcome:
+    """What a workflow tells of an order."""
+    return HearOutcome(UUID(order_id), None, told, reason)
 
 
-def to_close(request: orders_saga_service_pb2.CloseOrderRequest) -> HearOutcome:
-    """The command in a request."""
-    return HearOutcome(UUID(request.order_id), None, Told.STOCK_RELEASED, request.reason)
-
-
-def from_order(order: Order) -> orders_pb2.Order:
-    """The order on the wire."""
+def from_order(order: Order, workflow_url: str = "") -> orders_pb2.Order:
+    """The order on the wire; the address of its workflow for those who may look at it."""
     message = orders_pb2.Order(
         order_id=str(order.order_id),
         customer_id=str(order.customer_id),
@@ -78,6 +89,7 @@ def from_order(order: Order) -> orders_pb2.Order:
         flow=orders_pb2.Flow.Value(f"FLOW_{order.flow}"),
         reason=order.reason,
         cancel_requested=order.cancel_requested,
+        workflow_url=workflow_url,
     )
     message.lines.extend(_from_lines(order))
     if order.create_time is not None and order.update_time is not None:
@@ -101,6 +113,11 @@ def _from_lines(order: Order) -> list[orders_pb2.OrderLine]:
 def payment_processed(event: Event, message: PaymentProcessed) -> HearOutcome:
     """The command in an event."""
     return HearOutcome(event.key, event.event_id, Told.PAYMENT_PROCESSED)
+
+
+def reservation_expired(event: Event) -> TellWorkflow:
+    """The command in an event: the hold is overdue, as if somebody wanted the order cancelled."""
+    return TellWorkflow(event.key, event.event_id, "cancel", "RESERVATION_EXPIRED")
 
 
 def stock_reservation_failed(event: Event, message: StockReservationFailed) -> HearOutcome:
@@ -127,10 +144,18 @@ def to_event(fact: Fact, order: Order, payment_token: str) -> Message:
             )
         case domain.OrderCancellationRequested():
             return told.OrderCancellationRequested(order_id=order_id, reason=domain.CUSTOMER)
-        case domain.OrderConfirmed():
-            return told.OrderConfirmed(order_id=order_id)
         case domain.OrderCancelled():
             return told.OrderCancelled(order_id=order_id, reason=fact.reason)
+    return _NOTHING_MORE_TO_SAY[type(fact)](order_id=order_id)
+
+
+_NOTHING_MORE_TO_SAY: Mapping[type[Fact], Callable[..., Message]] = {
+    domain.OrderConfirmed: told.OrderConfirmed,
+    domain.OrderAwaitingApproval: told.OrderAwaitingApproval,
+    domain.OrderApproved: told.OrderApproved,
+    domain.OrderShipped: told.OrderShipped,
+    domain.OrderDelivered: told.OrderDelivered,
+}
 
 
 def from_status(status: Status) -> orders_pb2.OrderStatus:

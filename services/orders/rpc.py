@@ -6,11 +6,11 @@ from uuid import UUID
 
 from kit import call, pages
 from kit.requests import request_key
-from ordermesh.orders.v1 import orders_saga_service_pb2 as saga_pb
-from ordermesh.orders.v1 import orders_saga_service_pb2_grpc, orders_service_pb2_grpc
+from ordermesh.orders.v1 import orders_pb2, orders_service_pb2_grpc
 from ordermesh.orders.v1 import orders_service_pb2 as pb
-from services.orders import hearing, messages, usecases
-from services.orders.domain import Coordination
+from services.orders import approval, messages, usecases
+from services.orders.approval import Approvals
+from services.orders.domain import Coordination, Order
 from services.orders.usecases import Catalogue, Changes, Mode, UnitOfWork
 
 
@@ -18,8 +18,16 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
     """Serves ordermesh.orders.v1.OrdersService."""
 
     def __init__(
-        self, uow: UnitOfWork, catalogue: Catalogue, modes: Mapping[Coordination, Mode], changes: Changes
+        self,
+        uow: UnitOfWork,
+        catalogue: Catalogue,
+        modes: Mapping[Coordination, Mode],
+        changes: Changes,
+        approvals: Approvals,
+        workflow_ui: str,
     ) -> None:
+        self._approvals = approvals
+        self._workflow_ui = workflow_ui
         self._uow = uow
         self._catalogue = catalogue
         self._modes = modes
@@ -29,12 +37,12 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
         """Place an order."""
         command = messages.to_place_order(request, call.caller().user_id)
         order = await usecases.place_order(command, self._uow, self._catalogue, self._modes)
-        return pb.PlaceOrderResponse(order=messages.from_order(order))
+        return pb.PlaceOrderResponse(order=self._shown(order))
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
         """Read one order."""
         order = await usecases.get_order(UUID(request.order_id), messages.to_viewer(), self._uow)
-        return pb.GetOrderResponse(order=messages.from_order(order))
+        return pb.GetOrderResponse(order=self._shown(order))
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
         """List orders, newest first."""
@@ -43,7 +51,7 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
         size = pages.size(request.page_size)
         orders, more = await usecases.list_orders(viewer, size, before, self._uow)
         return pb.ListOrdersResponse(
-            orders=[messages.from_order(order) for order in orders],
+            orders=[self._shown(order) for order in orders],
             next_page_token=messages.from_cursor(orders[-1], viewer) if more else "",
         )
 
@@ -52,7 +60,7 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
         viewer = messages.to_viewer()
         key = request_key(viewer.user_id, request)
         order = await usecases.cancel_order(key, UUID(request.order_id), viewer, self._uow, self._modes)
-        return pb.CancelOrderResponse(order=messages.from_order(order))
+        return pb.CancelOrderResponse(order=self._shown(order))
 
     async def WatchOrder(
         self, request: pb.WatchOrderRequest, context: Any
@@ -63,30 +71,17 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
         async for status in watched:
             yield pb.WatchOrderResponse(status=messages.from_status(status))
 
+    async def ApproveOrder(self, request: pb.ApproveOrderRequest, context: Any) -> pb.ApproveOrderResponse:
+        """Approve an order that waits for it."""
+        command = messages.to_decide(request, approves=True)
+        order = await approval.decide(command, self._uow, self._approvals)
+        return pb.ApproveOrderResponse(order=self._shown(order))
 
-class OrderSagaServicer(orders_saga_service_pb2_grpc.OrderSagaServiceServicer):
-    """Serves ordermesh.orders.v1.OrderSagaService: what workflows tell and ask."""
+    async def RejectOrder(self, request: pb.RejectOrderRequest, context: Any) -> pb.RejectOrderResponse:
+        """Reject an order that waits for approval."""
+        command = messages.to_decide(request, approves=False)
+        order = await approval.decide(command, self._uow, self._approvals)
+        return pb.RejectOrderResponse(order=self._shown(order))
 
-    def __init__(self, uow: UnitOfWork) -> None:
-        self._uow = uow
-
-    async def GetPaymentToken(
-        self, request: saga_pb.GetPaymentTokenRequest, context: Any
-    ) -> saga_pb.GetPaymentTokenResponse:
-        """Give the means of payment."""
-        token = await hearing.payment_token(UUID(request.order_id), self._uow)
-        return saga_pb.GetPaymentTokenResponse(payment_token=token)
-
-    async def ConfirmOrder(
-        self, request: saga_pb.ConfirmOrderRequest, context: Any
-    ) -> saga_pb.ConfirmOrderResponse:
-        """The order is paid."""
-        order = await hearing.hear_outcome(messages.to_confirm(request), self._uow)
-        return saga_pb.ConfirmOrderResponse(order=messages.from_order(order))
-
-    async def CloseOrder(
-        self, request: saga_pb.CloseOrderRequest, context: Any
-    ) -> saga_pb.CloseOrderResponse:
-        """The saga is undone."""
-        order = await hearing.hear_outcome(messages.to_close(request), self._uow)
-        return saga_pb.CloseOrderResponse(order=messages.from_order(order))
+    def _shown(self, order: Order) -> orders_pb2.Order:
+        return messages.from_order(order, messages.workflow_url(order, self._workflow_ui))

@@ -1,12 +1,13 @@
 """What the orders service is told by its environment."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from kit.payload_keys import PayloadKeysSetting
-from kit.settings import Address, KafkaAddress, ServiceSettings
+from kit.settings import Address, KafkaAddress, Seconds, ServiceSettings
 
 
 class Settings(ServiceSettings):
@@ -30,5 +31,14 @@ class Settings(ServiceSettings):
     temporal_namespace: str = "default"
     payload_keys: PayloadKeysSetting = SecretStr("")
     temporal_task_queue: str = "ordermesh-sagas"
+    temporal_ui: Annotated[str, Field(pattern=r"^(https?://\S+)?$")] = Field(
+        "", examples=["http://localhost:8233"], description="where operators look at workflows"
+    )
+    approval_limit: Annotated[int, Field(ge=0)] = Field(
+        50_000, description="long flow: a person approves what costs more, in minor units"
+    )
+    approval: Seconds = Field(
+        timedelta(days=1), examples=["86400"], description="seconds that an approval is waited for"
+    )
     lease_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     sweep_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0

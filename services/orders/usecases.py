@@ -225,13 +225,13 @@ async def watch_order(
     async with uow.begin() as tx:
         order = await tx.visible(order_id, viewer)
     seen = after_version
-    final = order.state in domain.FINAL and seen >= order.version
+    final = order.is_final and seen >= order.version
     with changes.watching(order_id) as watch:
         while not final:
             async with uow.begin() as tx:
                 news = await tx.history(order_id, seen)
             for status in news:
                 yield status
-                seen, final = status.version, status.state in domain.FINAL
+                seen, final = status.version, domain.is_final(status.state, order.flow)
             if not final:
                 await watch.changed(FALLBACK_SECONDS)

@@ -21,8 +21,9 @@ from services.orders.coordination.orchestration import Orchestration
 from services.orders.coordination.participants import Participants
 from services.orders.coordination.sync import SyncCoordination
 from services.orders.coordination.workflows import Workflows
-from services.orders.domain import Coordination
-from services.orders.rpc import OrderSagaServicer, OrdersServicer
+from services.orders.domain import Approval, Coordination
+from services.orders.rpc import OrdersServicer
+from services.orders.saga_rpc import OrderSagaServicer
 from services.orders.settings import Settings
 from services.orders.store import CONSUMER, OrdersUnitOfWork
 from services.orders.usecases import Mode
@@ -47,7 +48,9 @@ def build(settings: Settings) -> App:
         settings.temporal_namespace,
         converter=data_converter(read_keys(settings.payload_keys)),
     )
-    workflows = Workflows(temporal, settings.temporal_task_queue)
+    workflows = Workflows(
+        temporal, settings.temporal_task_queue, Approval(settings.approval_limit, settings.approval)
+    )
     orchestration = Orchestration(uow, workflows, background)
     events.consume(OrdersConsumer(CONSUMER, uow, orchestration).subscription)
     participants = Participants(inventory, payments, notifications)
@@ -58,7 +61,9 @@ def build(settings: Settings) -> App:
         Coordination.CHOREOGRAPHY: Choreography(uow, changes),
         Coordination.ORCHESTRATION: orchestration,
     }
-    servicer = OrdersServicer(uow, ProductsCatalogue(products), modes, changes)
+    servicer = OrdersServicer(
+        uow, ProductsCatalogue(products), modes, changes, workflows, settings.temporal_ui.rstrip("/")
+    )
     return App(
         engine=database,
         tokens=TokenVerifier(keys_of(users)),

@@ -4,6 +4,8 @@ A participant needs no Temporal SDK for this. The payment token is fetched for t
 stands in no history.
 """
 
+from datetime import timedelta
+
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -18,7 +20,11 @@ from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
 from ordermesh.payments.v1 import payments_service_pb2 as payments
 from ordermesh.sagas.v1.sagas_pb2 import COORDINATION_ORCHESTRATION
 from ordermesh.sagas.v1.workflows_pb2 import SagaStepInput, SagaStepOutput
-from workflows.participants import NONE, TOO_LATE, ask, done, key
+from workflows.participants import NONE, TOO_LATE, ask, done, key, order_state, payment_state
+
+
+BEYOND_APPROVAL = timedelta(hours=1)
+"""How much longer the stock is held than an approval may take."""
 
 
 class OrderActivities:
@@ -44,6 +50,8 @@ class OrderActivities:
             lines=[inventory_pb2.StockLine(sku=x.sku, quantity=x.quantity) for x in step.order.lines],
             coordination=COORDINATION_ORCHESTRATION,
         )
+        if step.order.needs_approval:
+            request.hold.FromTimedelta(step.order.approval_timeout.ToTimedelta() + BEYOND_APPROVAL)
         answer: inventory.ReserveStockResponse = await ask(
             self._peers[1], self._inventory.ReserveStock, request, step.order
         )
@@ -100,7 +108,7 @@ class OrderActivities:
             self._peers[2], self._payments.ProcessPayment, request, step.order
         )
         done("charge")
-        return _payment(answer.payment)
+        return payment_state(answer.payment)
 
     @activity.defn(name="CancelPayment")
     async def cancel_payment(self, step: SagaStepInput) -> SagaStepOutput:
@@ -115,7 +123,7 @@ class OrderActivities:
             self._peers[2], self._payments.CancelPayment, request, step.order, ends=(TOO_LATE,)
         )
         done("cancel-payment")
-        output = _payment(answer.payment)
+        output = payment_state(answer.payment)
         if answer.payment.cancel_requested:
             raise ApplicationError("promised; the processor has not answered yet", type=output.state)
         return output
@@ -128,7 +136,7 @@ class OrderActivities:
             self._peers[0], self._orders.ConfirmOrder, request, step.order, ends=NONE
         )
         done("confirm")
-        return _order(answer.order)
+        return order_state(answer.order)
 
     @activity.defn(name="CloseOrder")
     async def close_order(self, step: SagaStepInput) -> SagaStepOutput:
@@ -140,7 +148,7 @@ class OrderActivities:
             self._peers[0], self._orders.CloseOrder, request, step.order, ends=NONE
         )
         done("close")
-        return _order(answer.order)
+        return order_state(answer.order)
 
     @activity.defn(name="SendConfirmation")
     async def send_confirmation(self, step: SagaStepInput) -> SagaStepOutput:
@@ -160,12 +168,3 @@ class OrderActivities:
 def _reservation(reservation: inventory_pb2.Reservation) -> SagaStepOutput:
     name = inventory_pb2.ReservationState.Name(reservation.state)
     return SagaStepOutput(state=name.removeprefix("RESERVATION_STATE_"))
-
-
-def _payment(payment: payments_pb2.Payment) -> SagaStepOutput:
-    name = payments_pb2.PaymentState.Name(payment.state)
-    return SagaStepOutput(state=name.removeprefix("PAYMENT_STATE_"))
-
-
-def _order(order: orders_pb2.Order) -> SagaStepOutput:
-    return SagaStepOutput(state=orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_"))

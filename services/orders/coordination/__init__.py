@@ -5,12 +5,6 @@ from collections.abc import Mapping
 from services.orders.domain import Coordination, Flow
 
 
-class CoordinationNotAvailable(Exception):
-    """The mode is declared but not built yet."""
-
-    kind, reason = "unimplemented", "COORDINATION_NOT_AVAILABLE"
-
-
 class FlowNeedsOrchestration(Exception):
     """The long flow exists in one coordination only."""
 
@@ -38,8 +32,6 @@ def choose(asked: Coordination | None, flow: Flow) -> tuple[Coordination, str]:
     """The coordination of a new order, and why."""
     if flow is Flow.FULFIL and asked not in (None, Coordination.ORCHESTRATION):
         raise FlowNeedsOrchestration("FLOW_FULFIL needs COORDINATION_ORCHESTRATION")
-    if flow is Flow.FULFIL:
-        raise CoordinationNotAvailable("FLOW_FULFIL is not built yet")
     if asked is not None:
         return asked, "the caller asked for it"
     steps = len(STEPS[flow])

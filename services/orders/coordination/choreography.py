@@ -8,7 +8,6 @@ from uuid import UUID
 
 from kit import call
 from kit.errors import Problem
-from services.orders import domain
 from services.orders.changes import ChangeHub, Watch
 from services.orders.domain import Order, State, Wait
 from services.orders.outcome import Outcome, RequestInProgress, Verdict
@@ -41,7 +40,7 @@ class Choreography:
         with self._changes.watching(order_id) as watch:
             try:
                 order = await self._read(order_id)
-                while waits and order.state not in domain.FINAL and loop.time() < until:
+                while waits and not order.is_final and loop.time() < until:
                     await _changed(watch, until - loop.time())
                     order = await self._read(order_id)
             except Problem as problem:  # our own database is away: the order exists all the same

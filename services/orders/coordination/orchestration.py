@@ -24,6 +24,9 @@ ANSWER_MARGIN = 0.3  # to answer how it stands before the caller's deadline says
 SWEEP_BATCH = 50
 
 
+CANCEL = "cancel"
+
+
 class Orchestration:
     """Lets workflows carry orders through."""
 
@@ -38,16 +41,16 @@ class Orchestration:
 
     async def cancel(self, order: Order, tx: Transaction) -> None:
         """Write that the workflow is to hear it, and tell it after the commit."""
-        if order.state in domain.FINAL:
+        if order.state not in domain.OPEN:
             return
         own = _own(tx)
-        await own.orchestrations.add_signal(order.order_id, domain.CUSTOMER)
+        await own.orchestrations.add_signal(order.order_id, CANCEL, domain.CUSTOMER)
         self._tells_after_commit(own, order.order_id)
 
-    async def expired(self, order_id: UUID, reason: str, tx: Transaction) -> None:
-        """The hold is overdue: the workflow is to hear it, as a wish to cancel."""
+    async def hear(self, order_id: UUID, signal: str, reason: str, tx: Transaction) -> None:
+        """Something has happened that the workflow is to hear."""
         own = _own(tx)
-        await own.orchestrations.add_signal(order_id, reason)
+        await own.orchestrations.add_signal(order_id, signal, reason)
         self._tells_after_commit(own, order_id)
 
     async def answer(self, order_id: UUID, wait: Wait) -> Outcome:
@@ -56,7 +59,7 @@ class Orchestration:
             async with self._uow.begin() as tx:
                 order = await tx.order(order_id, lock=False)
                 traceparent = await tx.orchestrations.traceparent(order_id)
-            if order.state not in domain.FINAL:
+            if order.state in domain.OPEN:
                 order = await self._carry_on(order, traceparent, wait)
         except Problem as problem:  # our own database is away: the order exists all the same
             raise RequestInProgress(order_id) from problem
@@ -121,9 +124,9 @@ class Orchestration:
         """Give its workflow what it has not heard; a repeat changes nothing there."""
         async with self._uow.begin() as tx:
             signals = await tx.orchestrations.signals(order_id)
-        for signal_id, reason in signals:
+        for signal_id, signal, reason in signals:
             try:
-                await self._workflows.cancel(order_id, reason)
+                await self._workflows.tell(order_id, signal, reason)
             except (Problem, StartRefused) as problem:
                 log().warning("signal_waits", order_id=str(order_id), detail=str(problem))
                 return
@@ -139,6 +142,6 @@ def _own(tx: Transaction) -> OrdersTransaction:
 
 def _verdict(order: Order, waits: bool) -> Verdict:
     """Who did not wait is told how the order stands, even if it has ended by now."""
-    if order.state is State.CONFIRMED:
+    if order.state in domain.PAID:
         return Verdict.CONFIRMED
     return Verdict.REFUSED if waits and order.state is State.CANCELLED else Verdict.ACCEPTED

@@ -10,7 +10,6 @@ from uuid import UUID
 from kit import call
 from kit.background import Background
 from kit.errors import Problem
-from services.orders import domain
 from services.orders.changes import ChangeHub
 from services.orders.coordination.driver import Driver, Run, outcome_of
 from services.orders.coordination.store import Entry
@@ -109,5 +108,4 @@ class SyncCoordination:
 
 def _settled(outcome: Outcome, wait: Wait) -> bool:
     """The answer can be given: its verdict is certain, and its state final if the caller wants that."""
-    final = outcome.order.state in domain.FINAL
-    return outcome.verdict is not Verdict.OPEN and (final or wait is not Wait.FINAL)
+    return outcome.verdict is not Verdict.OPEN and (outcome.order.is_final or wait is not Wait.FINAL)

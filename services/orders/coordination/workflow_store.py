@@ -64,20 +64,20 @@ class Orchestrations:
         )
         return [row["order_id"] for row in rows]
 
-    async def add_signal(self, order_id: UUID, reason: str) -> None:
-        """The workflow is to hear that somebody wants the order cancelled."""
+    async def add_signal(self, order_id: UUID, name: str, reason: str) -> None:
+        """The workflow of an orchestrated order is to hear something: `cancel` or `delivered`."""
         await self._connection.execute(
-            "insert into signals (order_id, reason) values ($1, $2)", order_id, reason
+            "insert into signals (order_id, name, reason) values ($1, $2, $3)", order_id, name, reason
         )
 
-    async def signals(self, order_id: UUID) -> list[tuple[UUID, str]]:
-        """(id, reason) of what this order's workflow has not heard yet."""
+    async def signals(self, order_id: UUID) -> list[tuple[UUID, str, str]]:
+        """(id, name, reason) of what this order's workflow has not heard yet."""
         rows = await self._connection.fetch(
-            """select signal_id, reason from signals where order_id = $1 and send_time is null
+            """select signal_id, name, reason from signals where order_id = $1 and send_time is null
                 order by create_time""",
             order_id,
         )
-        return [(row["signal_id"], row["reason"]) for row in rows]
+        return [(row["signal_id"], row["name"], row["reason"]) for row in rows]
 
     async def signal_sent(self, signal_id: UUID) -> None:
         """The workflow has heard it, or has ended."""

@@ -7,7 +7,11 @@ from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import (
+    WithStartWorkflowOperation,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateRPCTimeoutOrCancelledError,
+)
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -20,16 +24,17 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from kit.errors import Problem, unavailable
 from kit.temporal import Temporal
-from ordermesh.sagas.v1.workflows_pb2 import SagaCancel, SagaReach, SagaStage
+from ordermesh.sagas.v1.workflows_pb2 import SagaApproval, SagaReach, SagaSignal, SagaStage
 from services.orders import messages
-from services.orders.domain import Coordination, Flow, Order, Wait
+from services.orders.approval import NotAsked
+from services.orders.domain import Approval, Coordination, Flow, Order, Wait
 
 TYPES: Mapping[Flow, str] = {Flow.STANDARD: "PlaceOrder", Flow.FULFIL: "FulfilOrder"}
 STAGES: Mapping[Wait, SagaStage.ValueType] = {
     Wait.STOCK_RESERVED: SagaStage.SAGA_STAGE_RESERVED,
     Wait.FINAL: SagaStage.SAGA_STAGE_DECIDED,
 }
-START_TIMEOUT = timedelta(seconds=5)
+CALL_TIMEOUT = timedelta(seconds=5)
 _ORDER_STATE = SearchAttributeKey.for_keyword("OrderState")
 _CUSTOMER_ID = SearchAttributeKey.for_keyword("CustomerId")
 _ORDER_TOTAL = SearchAttributeKey.for_int("OrderTotal")
@@ -43,8 +48,9 @@ class StartRefused(Exception):
 class Workflows:
     """Starts and tells the workflows of orders."""
 
-    def __init__(self, temporal: Temporal, task_queue: str) -> None:
+    def __init__(self, temporal: Temporal, task_queue: str, approval: Approval) -> None:
         self._temporal = temporal
+        self._approval = approval
         self._task_queue = task_queue
 
     async def start(self, order: Order, traceparent: str) -> None:
@@ -53,7 +59,7 @@ class Workflows:
         try:
             await client.start_workflow(
                 TYPES[order.flow],
-                messages.to_saga(order, traceparent),
+                messages.to_saga(order, traceparent, self._approval),
                 id=str(order.order_id),
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -61,7 +67,7 @@ class Workflows:
                 search_attributes=_attributes(order),
                 memo=_memo(order),
                 static_summary=_summary(order),
-                rpc_timeout=START_TIMEOUT,
+                rpc_timeout=CALL_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
             return
@@ -88,22 +94,42 @@ class Workflows:
         except RPCError as error:
             raise _problem(error) from error
 
-    async def cancel(self, order_id: UUID, reason: str) -> None:
-        """Tell it that somebody wants the order cancelled; raises UNAVAILABLE. One that has ended is told
-        nothing.
-        """
-        client: Client = await self._temporal.client()
+    async def tell(self, order_id: UUID, signal: str, reason: str) -> None:
+        """Give it a signal; raises UNAVAILABLE. One that has ended is told nothing."""
+        client = await self._temporal.client()
         handle = client.get_workflow_handle(str(order_id))
         try:
-            await handle.signal("cancel", SagaCancel(reason=reason), rpc_timeout=START_TIMEOUT)
+            await handle.signal(signal, SagaSignal(reason=reason), rpc_timeout=CALL_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise _problem(error) from error
 
+    async def decide(self, order_id: UUID, request_id: UUID, by: UUID, *, approves: bool) -> None:
+        """Give it a person's decision, once per request; returns when it has acted on that. Raises
+        NotAsked, or UNAVAILABLE.
+        """
+        client = await self._temporal.client()
+        verb = "approve" if approves else "reject"
+        try:
+            await client.get_workflow_handle(str(order_id)).execute_update(
+                verb,
+                SagaApproval(decided_by=str(by)),
+                id=f"{verb}-{request_id}",
+                rpc_timeout=CALL_TIMEOUT,
+            )
+        except WorkflowUpdateFailedError as error:
+            raise NotAsked from error
+        except WorkflowUpdateRPCTimeoutOrCancelledError as error:
+            raise unavailable("temporal", "the workflow does not answer; try again") from error
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise NotAsked from error
+            raise _problem(error) from error
+
     def _operation(self, order: Order, traceparent: str) -> WithStartWorkflowOperation[object, object]:
         return WithStartWorkflowOperation(
             TYPES[order.flow],
-            messages.to_saga(order, traceparent),
+            messages.to_saga(order, traceparent, self._approval),
             id=str(order.order_id),
             task_queue=self._task_queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

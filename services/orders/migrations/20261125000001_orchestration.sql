@@ -1,4 +1,8 @@
 -- migrate:up
+alter table orders drop constraint orders_state_check;
+alter table orders add constraint orders_state_check check (
+    state in ('PENDING', 'AWAITING_APPROVAL', 'CONFIRMED', 'SHIPPED', 'DELIVERED', 'CANCELLED'));
+
 -- Workflows to start, and signals to give them: written with the order's own change, sent after it.
 create table orchestrations (
     order_id uuid primary key references orders (order_id),
@@ -13,6 +17,7 @@ create index orchestrations_to_start on orchestrations (create_time) where start
 create table signals (
     signal_id uuid primary key default gen_random_uuid(),
     order_id uuid not null references orchestrations (order_id),
+    name text not null check (name in ('cancel', 'delivered')),
     reason text not null,
     create_time timestamptz not null default clock_timestamp(),
     send_time timestamptz

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -35,7 +36,7 @@ from services.orders.consumer import OrdersConsumer
 from services.orders.coordination.choreography import Choreography
 from services.orders.coordination.orchestration import Orchestration
 from services.orders.coordination.workflows import Workflows
-from services.orders.domain import Coordination, Flow, Order, Product, State, Wait
+from services.orders.domain import Approval, Coordination, Flow, Order, Product, State, Wait
 from services.orders.store import CONSUMER, PLACE_ORDER, OrdersTransaction, OrdersUnitOfWork
 from services.orders.usecases import Mode, PlaceOrder, Viewer
 from services.orders.wiring import MIGRATIONS
@@ -43,6 +44,7 @@ from services.orders.wiring import MIGRATIONS
 pytestmark = pytest.mark.postgres
 ADA = uuid.uuid4()
 TEMPORAL = Temporal("127.0.0.1:1", "default", converter=data_converter())
+APPROVAL = Approval(50_000, timedelta(days=1))
 TOKEN = "tok_of_ada"
 BY_EVENT = "CHOREOGRAPHY"
 
@@ -68,7 +70,7 @@ class NobodyThere(Workflows):
     async def start(self, order: Order, traceparent: str) -> None:
         raise unavailable("temporal", "away")
 
-    async def cancel(self, order_id: uuid.UUID, reason: str) -> None:
+    async def tell(self, order_id: uuid.UUID, signal: str, reason: str) -> None:
         raise unavailable("temporal", "away")
 
 
@@ -87,7 +89,9 @@ class Shop:
             Coordination.SYNC: Journalled(self.uow, changes),
         }
         letters = DeadLetters(CONSUMER, self.database, RememberingRecords())
-        orchestration = Orchestration(self.uow, NobodyThere(TEMPORAL, "sagas"), Background())
+        orchestration = Orchestration(
+            self.uow, NobodyThere(TEMPORAL, "sagas", APPROVAL), Background()
+        )
         self.modes[Coordination.ORCHESTRATION] = orchestration
         consumer = OrdersConsumer(CONSUMER, self.uow, orchestration)
         self.dispatcher = Dispatcher(consumer.subscription, letters)

@@ -11,7 +11,7 @@ from kit.testing.tables import Cell, cells
 from services.orders import coordination, domain
 from services.orders.coordination import journal
 from services.orders.coordination.journal import Heard, Step
-from services.orders.domain import Coordination, Decision, Flow, Line, Order, Product, State
+from services.orders.domain import Coordination, Decision, Flow, Line, Order, Product, State, Told
 from services.orders.outcome import Verdict
 
 ORDER = Order(
@@ -25,20 +25,16 @@ ORDER = Order(
 )
 
 
+REASONS = {"StockReservationFailed": "OUT_OF_STOCK", "StockReleased": "PAYMENT_DECLINED"}
+
+
 def hear(message: str, order: Order) -> Decision:
-    match message:
-        case "PaymentProcessed":
-            return domain.payment_processed(order)
-        case "StockReservationFailed":
-            return domain.stock_reservation_failed(order, "OUT_OF_STOCK")
-        case "StockReleased":
-            return domain.stock_released(order, "PAYMENT_DECLINED")
-        case "cancel":
-            return domain.request_cancel(order)
-    raise AssertionError(f"the table has a message that this test does not know: {message}")
+    if message == "cancel":
+        return domain.request_cancel(order)
+    return domain.hear(order, Told(message), REASONS.get(message, ""))
 
 
-@pytest.mark.parametrize(("state", "message", "cell"), cells("Order"))
+@pytest.mark.parametrize(("state", "message", "cell"), [*cells("Order"), *cells("Order, long flow")])
 def test_every_state_of_an_order_answers_every_message_as_the_table_says(
     state: str, message: str, cell: Cell
 ) -> None:
@@ -52,7 +48,10 @@ def test_every_state_of_an_order_answers_every_message_as_the_table_says(
 
 
 def test_the_tables_have_every_state_and_step() -> None:
-    assert {state for state, _, _ in cells("Order")} == set(State)
+    for table in ("Order", "Order, long flow"):
+        assert {state for state, _, _ in cells(table)} == set(State)
+    heard = {message for table in ("Order", "Order, long flow") for _, message, _ in cells(table)}
+    assert heard == {*Told, "cancel"}
     assert {state for state, _, _ in cells("The synchronous chain")} == set(Step)
     assert {message for _, message, _ in cells("The synchronous chain")} == set(Heard)
 
@@ -125,16 +124,35 @@ def test_the_chain_never_both_confirms_and_releases(heard: list[Heard]) -> None:
     assert len(told) <= 1
 
 
-def test_unspecified_is_sync_until_there_is_a_choice() -> None:
-    assert coordination.choose(None, Flow.STANDARD)[0] is Coordination.SYNC
+def test_the_number_of_steps_decides_what_the_caller_leaves_open() -> None:
+    short, why_short = coordination.choose(None, Flow.STANDARD)
+    long, why_long = coordination.choose(None, Flow.FULFIL)
+    assert (short, long) == (Coordination.CHOREOGRAPHY, Coordination.ORCHESTRATION)
+    assert (why_short, why_long) == (
+        "left open by the caller; STANDARD has 3 steps, 5 and more are orchestrated",
+        "left open by the caller; FULFIL has 8 steps, 5 and more are orchestrated",
+    )
 
 
-def test_a_coordination_that_is_not_built_says_so() -> None:
-    with pytest.raises(coordination.CoordinationNotAvailable):
-        coordination.choose(Coordination.ORCHESTRATION, Flow.STANDARD)
+@pytest.mark.parametrize(
+    ("limit", "flow", "needed"),
+    [(2500, Flow.FULFIL, False), (2499, Flow.FULFIL, True), (0, Flow.STANDARD, False)],
+)
+def test_a_person_approves_what_is_above_the_limit_in_the_long_flow(
+    limit: int, flow: Flow, needed: bool
+) -> None:
+    assert domain.needs_approval(replace(ORDER, flow=flow), limit) == needed
 
 
-@pytest.mark.parametrize("asked", [Coordination.SYNC, Coordination.CHOREOGRAPHY])
+def test_a_paid_order_of_the_long_flow_is_not_at_its_end() -> None:
+    ends = {flow: {state for state in State if domain.is_final(state, flow)} for flow in Flow}
+    assert ends == {
+        Flow.STANDARD: {State.CONFIRMED, State.CANCELLED},
+        Flow.FULFIL: {State.DELIVERED, State.CANCELLED},
+    }
+
+
+@pytest.mark.parametrize("asked", list(Coordination))
 def test_a_coordination_that_was_asked_for_is_taken(asked: Coordination) -> None:
     assert coordination.choose(asked, Flow.STANDARD) == (asked, "the caller asked for it")
 

@@ -12,6 +12,7 @@ import asyncpg
 import grpc
 import pytest
 
+from kit.database import Database
 from kit.ids import step_key
 from kit.money import from_minor
 from kit.run import App
@@ -75,7 +76,8 @@ class Shop:
 
     async def sweep(self) -> None:
         """A round of the sweeper, as if every lease were over."""
-        async with self.payments.database.transaction() as connection:
+        assert isinstance(self.payments.engine, Database)
+        async with self.payments.engine.transaction() as connection:
             await connection.execute("update payments set next_attempt_time = now() - interval '1 second'")
         await self.payments.rounds[0].work()
 

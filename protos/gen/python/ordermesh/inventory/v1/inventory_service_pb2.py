@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.inventory.v1 import inventory_pb2 as ordermesh_dot_inventory_dot_v1_dot_inventory__pb2
 from ordermesh.sagas.v1 import sagas_pb2 as ordermesh_dot_sagas_dot_v1_dot_sagas__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/inventory/v1/inventory_service.proto\x12\x16ordermesh.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/inventory/v1/inventory.proto\x1a\x1eordermesh/sagas/v1/sagas.proto\"\xae\x04\n\x13ReserveStockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x9a\x03\n\x05lines\x18\x03 \x03(\x0b\x32!.ordermesh.inventory.v1.StockLineB\xe7\x02\xbaH\xe3\x02\x92\x01\x02\x08\x01\xba\x01\x41\n\x0etoo_many_lines\x12\x1bmust have at most 100 lines\x1a\x12this.size() <= 100\xba\x01w\n\rduplicate_sku\x12.must name each sku once; add the quantities up\x1a\x36this.size() > 100 || this.map(line, line.sku).unique()\xba\x01\x9c\x01\n\x0cline_invalid\x12\x38must have a sku and a quantity of 1 to 1000 in each line\x1aRthis.all(line, line.sku.size() > 0 && line.quantity >= 1 && line.quantity <= 1000)\x12@\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"P\n\x14ReserveStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\"\xc0\x01\n\x13ReleaseStockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12@\n\x0c\x63oordination\x18\x03 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12-\n\x06reason\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^([A-Z][A-Z_]{1,62})?$\"P\n\x14ReleaseStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\"\x90\x01\n\x12\x43ommitStockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12@\n\x0c\x63oordination\x18\x03 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"O\n\x13\x43ommitStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\")\n\x0fGetStockRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\"@\n\x10GetStockResponse\x12,\n\x05stock\x18\x01 \x01(\x0b\x32\x1d.ordermesh.inventory.v1.Stock\"|\n\x0eRestockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x03sku\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\x12\x1d\n\x08quantity\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01\"?\n\x0fRestockResponse\x12,\n\x05stock\x18\x01 \x01(\x0b\x32\x1d.ordermesh.inventory.v1.Stock2\xb8\x04\n\x10InventoryService\x12r\n\x0cReserveStock\x12+.ordermesh.inventory.v1.ReserveStockRequest\x1a,.ordermesh.inventory.v1.ReserveStockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12r\n\x0cReleaseStock\x12+.ordermesh.inventory.v1.ReleaseStockRequest\x1a,.ordermesh.inventory.v1.ReleaseStockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12o\n\x0b\x43ommitStock\x12*.ordermesh.inventory.v1.CommitStockRequest\x1a+.ordermesh.inventory.v1.CommitStockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x66\n\x08GetStock\x12\'.ordermesh.inventory.v1.GetStockRequest\x1a(.ordermesh.inventory.v1.GetStockResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x12\x63\n\x07Restock\x12&.ordermesh.inventory.v1.RestockRequest\x1a\'.ordermesh.inventory.v1.RestockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/inventory/v1/inventory_service.proto\x12\x16ordermesh.inventory.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/inventory/v1/inventory.proto\x1a\x1eordermesh/sagas/v1/sagas.proto\"\xe8\x04\n\x13ReserveStockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x9a\x03\n\x05lines\x18\x03 \x03(\x0b\x32!.ordermesh.inventory.v1.StockLineB\xe7\x02\xbaH\xe3\x02\x92\x01\x02\x08\x01\xba\x01\x41\n\x0etoo_many_lines\x12\x1bmust have at most 100 lines\x1a\x12this.size() <= 100\xba\x01w\n\rduplicate_sku\x12.must name each sku once; add the quantities up\x1a\x36this.size() > 100 || this.map(line, line.sku).unique()\xba\x01\x9c\x01\n\x0cline_invalid\x12\x38must have a sku and a quantity of 1 to 1000 in each line\x1aRthis.all(line, line.sku.size() > 0 && line.quantity >= 1 && line.quantity <= 1000)\x12@\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x38\n\x04hold\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0f\xbaH\x0c\xaa\x01\t\"\x05\x08\x80\xbd\xa3\x01*\x00\"P\n\x14ReserveStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\"\xc0\x01\n\x13ReleaseStockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12@\n\x0c\x63oordination\x18\x03 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12-\n\x06reason\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^([A-Z][A-Z_]{1,62})?$\"P\n\x14ReleaseStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\"\x90\x01\n\x12\x43ommitStockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12@\n\x0c\x63oordination\x18\x03 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"O\n\x13\x43ommitStockResponse\x12\x38\n\x0breservation\x18\x01 \x01(\x0b\x32#.ordermesh.inventory.v1.Reservation\")\n\x0fGetStockRequest\x12\x16\n\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(\"@\n\x10GetStockResponse\x12,\n\x05stock\x18\x01 \x01(\x0b\x32\x1d.ordermesh.inventory.v1.Stock\"|\n\x0eRestockRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x03sku\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\x12\x1d\n\x08quantity\x18\x03 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x01\"?\n\x0fRestockResponse\x12,\n\x05stock\x18\x01 \x01(\x0b\x32\x1d.ordermesh.inventory.v1.Stock2\xb8\x04\n\x10InventoryService\x12r\n\x0cReserveStock\x12+.ordermesh.inventory.v1.ReserveStockRequest\x1a,.ordermesh.inventory.v1.ReserveStockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12r\n\x0cReleaseStock\x12+.ordermesh.inventory.v1.ReleaseStockRequest\x1a,.ordermesh.inventory.v1.ReleaseStockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12o\n\x0b\x43ommitStock\x12*.ordermesh.inventory.v1.CommitStockRequest\x1a+.ordermesh.inventory.v1.CommitStockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x66\n\x08GetStock\x12\'.ordermesh.inventory.v1.GetStockRequest\x1a(.ordermesh.inventory.v1.GetStockResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x12\x63\n\x07Restock\x12&.ordermesh.inventory.v1.RestockRequest\x1a\'.ordermesh.inventory.v1.RestockResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,6 +44,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RESERVESTOCKREQUEST'].fields_by_name['lines']._serialized_options = b'\272H\343\002\222\001\002\010\001\272\001A\n\016too_many_lines\022\033must have at most 100 lines\032\022this.size() <= 100\272\001w\n\rduplicate_sku\022.must name each sku once; add the quantities up\0326this.size() > 100 || this.map(line, line.sku).unique()\272\001\234\001\n\014line_invalid\0228must have a sku and a quantity of 1 to 1000 in each line\032Rthis.all(line, line.sku.size() > 0 && line.quantity >= 1 && line.quantity <= 1000)'
   _globals['_RESERVESTOCKREQUEST'].fields_by_name['coordination']._loaded_options = None
   _globals['_RESERVESTOCKREQUEST'].fields_by_name['coordination']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['hold']._loaded_options = None
+  _globals['_RESERVESTOCKREQUEST'].fields_by_name['hold']._serialized_options = b'\272H\014\252\001\t\"\005\010\200\275\243\001*\000'
   _globals['_RELEASESTOCKREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_RELEASESTOCKREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_RELEASESTOCKREQUEST'].fields_by_name['order_id']._loaded_options = None
@@ -75,26 +78,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INVENTORYSERVICE'].methods_by_name['GetStock']._serialized_options = b'\220\002\001\210\265\030\004'
   _globals['_INVENTORYSERVICE'].methods_by_name['Restock']._loaded_options = None
   _globals['_INVENTORYSERVICE'].methods_by_name['Restock']._serialized_options = b'\220\002\002\210\265\030\003'
-  _globals['_RESERVESTOCKREQUEST']._serialized_start=210
-  _globals['_RESERVESTOCKREQUEST']._serialized_end=768
-  _globals['_RESERVESTOCKRESPONSE']._serialized_start=770
-  _globals['_RESERVESTOCKRESPONSE']._serialized_end=850
-  _globals['_RELEASESTOCKREQUEST']._serialized_start=853
-  _globals['_RELEASESTOCKREQUEST']._serialized_end=1045
-  _globals['_RELEASESTOCKRESPONSE']._serialized_start=1047
-  _globals['_RELEASESTOCKRESPONSE']._serialized_end=1127
-  _globals['_COMMITSTOCKREQUEST']._serialized_start=1130
-  _globals['_COMMITSTOCKREQUEST']._serialized_end=1274
-  _globals['_COMMITSTOCKRESPONSE']._serialized_start=1276
-  _globals['_COMMITSTOCKRESPONSE']._serialized_end=1355
-  _globals['_GETSTOCKREQUEST']._serialized_start=1357
-  _globals['_GETSTOCKREQUEST']._serialized_end=1398
-  _globals['_GETSTOCKRESPONSE']._serialized_start=1400
-  _globals['_GETSTOCKRESPONSE']._serialized_end=1464
-  _globals['_RESTOCKREQUEST']._serialized_start=1466
-  _globals['_RESTOCKREQUEST']._serialized_end=1590
-  _globals['_RESTOCKRESPONSE']._serialized_start=1592
-  _globals['_RESTOCKRESPONSE']._serialized_end=1655
-  _globals['_INVENTORYSERVICE']._serialized_start=1658
-  _globals['_INVENTORYSERVICE']._serialized_end=2226
+  _globals['_RESERVESTOCKREQUEST']._serialized_start=242
+  _globals['_RESERVESTOCKREQUEST']._serialized_end=858
+  _globals['_RESERVESTOCKRESPONSE']._serialized_start=860
+  _globals['_RESERVESTOCKRESPONSE']._serialized_end=940
+  _globals['_RELEASESTOCKREQUEST']._serialized_start=943
+  _globals['_RELEASESTOCKREQUEST']._serialized_end=1135
+  _globals['_RELEASESTOCKRESPONSE']._serialized_start=1137
+  _globals['_RELEASESTOCKRESPONSE']._serialized_end=1217
+  _globals['_COMMITSTOCKREQUEST']._serialized_start=1220
+  _globals['_COMMITSTOCKREQUEST']._serialized_end=1364
+  _globals['_COMMITSTOCKRESPONSE']._serialized_start=1366
+  _globals['_COMMITSTOCKRESPONSE']._serialized_end=1445
+  _globals['_GETSTOCKREQUEST']._serialized_start=1447
+  _globals['_GETSTOCKREQUEST']._serialized_end=1488
+  _globals['_GETSTOCKRESPONSE']._serialized_start=1490
+  _globals['_GETSTOCKRESPONSE']._serialized_end=1554
+  _globals['_RESTOCKREQUEST']._serialized_start=1556
+  _globals['_RESTOCKREQUEST']._serialized_end=1680
+  _globals['_RESTOCKRESPONSE']._serialized_start=1682
+  _globals['_RESTOCKRESPONSE']._serialized_end=1745
+  _globals['_INVENTORYSERVICE']._serialized_start=1748
+  _globals['_INVENTORYSERVICE']._serialized_end=2316
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ Reserving, selling and giving back stock."""
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from ordermesh.inventory.v1 import inventory_pb2 as _inventory_pb2
@@ -30,6 +31,7 @@ class ReserveStockRequest(_message.Message):
     ORDER_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     COORDINATION_FIELD_NUMBER: _builtins.int
+    HOLD_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:reserve`)."""
     order_id: _builtins.str
@@ -40,6 +42,10 @@ class ReserveStockRequest(_message.Message):
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_inventory_pb2.StockLine]:
         """What to hold, each sku once."""
 
+    @_builtins.property
+    def hold(self) -> _duration_pb2.Duration:
+        """How long the hold may be open before it is overdue, at most 31 days; the service's own time if not set."""
+
     def __init__(
         self,
         *,
@@ -47,10 +53,11 @@ class ReserveStockRequest(_message.Message):
         order_id: _builtins.str = ...,
         lines: _abc.Iterable[_inventory_pb2.StockLine] | None = ...,
         coordination: _sagas_pb2.Coordination.ValueType = ...,
+        hold: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hold", b"hold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "lines", b"lines", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "hold", b"hold", "lines", b"lines", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

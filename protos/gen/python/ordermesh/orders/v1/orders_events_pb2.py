@@ -27,7 +27,7 @@ from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from ordermesh.orders.v1 import orders_pb2 as ordermesh_dot_orders_dot_v1_dot_orders__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'ordermesh/orders/v1/orders_events.proto\x12\x13ordermesh.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/orders/v1/orders.proto\"\x94\x04\n\x0bOrderPlaced\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x39\n\x05lines\x18\x03 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\xd3\x02\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12\x39\n\rpayment_token\x18\x05 \x01(\tB\"\x80\x01\x01\xbaH\x1cr\x1a\x32\x18^(tok_[a-z0-9_]{1,60})?$\"d\n\x1aOrderCancellationRequested\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\",\n\x0eOrderConfirmed\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"X\n\x0eOrderCancelled\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'ordermesh/orders/v1/orders_events.proto\x12\x13ordermesh.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/orders/v1/orders.proto\"\x94\x04\n\x0bOrderPlaced\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x39\n\x05lines\x18\x03 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderLineB\n\xbaH\x07\x92\x01\x04\x08\x01\x10\x64\x12\xd3\x02\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12\x39\n\rpayment_token\x18\x05 \x01(\tB\"\x80\x01\x01\xbaH\x1cr\x1a\x32\x18^(tok_[a-z0-9_]{1,60})?$\"d\n\x1aOrderCancellationRequested\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\",\n\x0eOrderConfirmed\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"X\n\x0eOrderCancelled\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\"3\n\x15OrderAwaitingApproval\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"+\n\rOrderApproved\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"*\n\x0cOrderShipped\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\",\n\x0eOrderDelivered\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -54,6 +54,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERCANCELLED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ORDERCANCELLED'].fields_by_name['reason']._loaded_options = None
   _globals['_ORDERCANCELLED'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[A-Z][A-Z_]{1,62}$'
+  _globals['_ORDERAWAITINGAPPROVAL'].fields_by_name['order_id']._loaded_options = None
+  _globals['_ORDERAWAITINGAPPROVAL'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ORDERAPPROVED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_ORDERAPPROVED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ORDERSHIPPED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_ORDERSHIPPED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_ORDERDELIVERED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_ORDERDELIVERED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ORDERPLACED']._serialized_start=153
   _globals['_ORDERPLACED']._serialized_end=685
   _globals['_ORDERCANCELLATIONREQUESTED']._serialized_start=687
@@ -62,4 +70,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERCONFIRMED']._serialized_end=833
   _globals['_ORDERCANCELLED']._serialized_start=835
   _globals['_ORDERCANCELLED']._serialized_end=923
+  _globals['_ORDERAWAITINGAPPROVAL']._serialized_start=925
+  _globals['_ORDERAWAITINGAPPROVAL']._serialized_end=976
+  _globals['_ORDERAPPROVED']._serialized_start=978
+  _globals['_ORDERAPPROVED']._serialized_end=1021
+  _globals['_ORDERSHIPPED']._serialized_start=1023
+  _globals['_ORDERSHIPPED']._serialized_end=1065
+  _globals['_ORDERDELIVERED']._serialized_start=1067
+  _globals['_ORDERDELIVERED']._serialized_end=1111
 # @@protoc_insertion_point(module_scope)

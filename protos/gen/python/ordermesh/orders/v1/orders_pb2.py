@@ -26,25 +26,25 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ordermesh/orders/v1/orders.proto\x12\x13ordermesh.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xcc\x03\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.ordermesh.orders.v1.OrderState\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12-\n\x05lines\x18\x05 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderLine\x12!\n\x05total\x18\x06 \x01(\x0b\x32\x12.google.type.Money\x12\x37\n\x0c\x63oordination\x18\x07 \x01(\x0e\x32!.ordermesh.orders.v1.Coordination\x12\x1b\n\x13\x63oordination_reason\x18\x08 \x01(\t\x12\'\n\x04\x66low\x18\t \x01(\x0e\x32\x19.ordermesh.orders.v1.Flow\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\x0b \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"a\n\tOrderLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12&\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.Money\"\xbb\x01\n\x0bOrderStatus\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.ordermesh.orders.v1.OrderState\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12/\n\x0b\x63hange_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*x\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13ORDER_STATE_PENDING\x10\x01\x12\x19\n\x15ORDER_STATE_CONFIRMED\x10\x02\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x03*\x82\x01\n\x0c\x43oordination\x12\x1c\n\x18\x43OORDINATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OORDINATION_SYNC\x10\x01\x12\x1d\n\x19\x43OORDINATION_CHOREOGRAPHY\x10\x02\x12\x1e\n\x1a\x43OORDINATION_ORCHESTRATION\x10\x03*@\n\x04\x46low\x12\x14\n\x10\x46LOW_UNSPECIFIED\x10\x00\x12\x11\n\rFLOW_STANDARD\x10\x01\x12\x0f\n\x0b\x46LOW_FULFIL\x10\x02*X\n\x04Wait\x12\x14\n\x10WAIT_UNSPECIFIED\x10\x00\x12\x11\n\rWAIT_ACCEPTED\x10\x01\x12\x17\n\x13WAIT_STOCK_RESERVED\x10\x02\x12\x0e\n\nWAIT_FINAL\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n ordermesh/orders/v1/orders.proto\x12\x13ordermesh.orders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xe2\x03\n\x05Order\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.ordermesh.orders.v1.OrderState\x12\x0f\n\x07version\x18\x04 \x01(\x03\x12-\n\x05lines\x18\x05 \x03(\x0b\x32\x1e.ordermesh.orders.v1.OrderLine\x12!\n\x05total\x18\x06 \x01(\x0b\x32\x12.google.type.Money\x12\x37\n\x0c\x63oordination\x18\x07 \x01(\x0e\x32!.ordermesh.orders.v1.Coordination\x12\x1b\n\x13\x63oordination_reason\x18\x08 \x01(\t\x12\'\n\x04\x66low\x18\t \x01(\x0e\x32\x19.ordermesh.orders.v1.Flow\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\x0b \x01(\x08\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cworkflow_url\x18\x0e \x01(\t\"a\n\tOrderLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\x12&\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.Money\"\xbb\x01\n\x0bOrderStatus\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x03\x12.\n\x05state\x18\x03 \x01(\x0e\x32\x1f.ordermesh.orders.v1.OrderState\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x18\n\x10\x63\x61ncel_requested\x18\x05 \x01(\x08\x12/\n\x0b\x63hange_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xcf\x01\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13ORDER_STATE_PENDING\x10\x01\x12\x19\n\x15ORDER_STATE_CONFIRMED\x10\x02\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x03\x12!\n\x1dORDER_STATE_AWAITING_APPROVAL\x10\x04\x12\x17\n\x13ORDER_STATE_SHIPPED\x10\x05\x12\x19\n\x15ORDER_STATE_DELIVERED\x10\x06*\x82\x01\n\x0c\x43oordination\x12\x1c\n\x18\x43OORDINATION_UNSPECIFIED\x10\x00\x12\x15\n\x11\x43OORDINATION_SYNC\x10\x01\x12\x1d\n\x19\x43OORDINATION_CHOREOGRAPHY\x10\x02\x12\x1e\n\x1a\x43OORDINATION_ORCHESTRATION\x10\x03*@\n\x04\x46low\x12\x14\n\x10\x46LOW_UNSPECIFIED\x10\x00\x12\x11\n\rFLOW_STANDARD\x10\x01\x12\x0f\n\x0b\x46LOW_FULFIL\x10\x02*X\n\x04Wait\x12\x14\n\x10WAIT_UNSPECIFIED\x10\x00\x12\x11\n\rWAIT_ACCEPTED\x10\x01\x12\x17\n\x13WAIT_STOCK_RESERVED\x10\x02\x12\x0e\n\nWAIT_FINAL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.orders.v1.orders_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ORDERSTATE']._serialized_start=867
-  _globals['_ORDERSTATE']._serialized_end=987
-  _globals['_COORDINATION']._serialized_start=990
-  _globals['_COORDINATION']._serialized_end=1120
-  _globals['_FLOW']._serialized_start=1122
-  _globals['_FLOW']._serialized_end=1186
-  _globals['_WAIT']._serialized_start=1188
-  _globals['_WAIT']._serialized_end=1276
+  _globals['_ORDERSTATE']._serialized_start=890
+  _globals['_ORDERSTATE']._serialized_end=1097
+  _globals['_COORDINATION']._serialized_start=1100
+  _globals['_COORDINATION']._serialized_end=1230
+  _globals['_FLOW']._serialized_start=1232
+  _globals['_FLOW']._serialized_end=1296
+  _globals['_WAIT']._serialized_start=1298
+  _globals['_WAIT']._serialized_end=1386
   _globals['_ORDER']._serialized_start=116
-  _globals['_ORDER']._serialized_end=576
-  _globals['_ORDERLINE']._serialized_start=578
-  _globals['_ORDERLINE']._serialized_end=675
-  _globals['_ORDERSTATUS']._serialized_start=678
-  _globals['_ORDERSTATUS']._serialized_end=865
+  _globals['_ORDER']._serialized_end=598
+  _globals['_ORDERLINE']._serialized_start=600
+  _globals['_ORDERLINE']._serialized_end=697
+  _globals['_ORDERSTATUS']._serialized_start=700
+  _globals['_ORDERSTATUS']._serialized_end=887
 # @@protoc_insertion_point(module_scope)

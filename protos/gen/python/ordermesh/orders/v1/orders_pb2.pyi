@@ -35,6 +35,12 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     """Paid, with its stock sold. Final in the standard flow."""
     ORDER_STATE_CANCELLED: _OrderState.ValueType  # 3
     """Not paid, no stock held. Final."""
+    ORDER_STATE_AWAITING_APPROVAL: _OrderState.ValueType  # 4
+    """In the long flow: a person has to approve it."""
+    ORDER_STATE_SHIPPED: _OrderState.ValueType  # 5
+    """In the long flow: with the carrier."""
+    ORDER_STATE_DELIVERED: _OrderState.ValueType  # 6
+    """In the long flow: with the customer. Final."""
 
 class OrderState(_OrderState, metaclass=_OrderStateEnumTypeWrapper):
     """Where an order stands. More states may be added."""
@@ -47,6 +53,12 @@ ORDER_STATE_CONFIRMED: OrderState.ValueType  # 2
 """Paid, with its stock sold. Final in the standard flow."""
 ORDER_STATE_CANCELLED: OrderState.ValueType  # 3
 """Not paid, no stock held. Final."""
+ORDER_STATE_AWAITING_APPROVAL: OrderState.ValueType  # 4
+"""In the long flow: a person has to approve it."""
+ORDER_STATE_SHIPPED: OrderState.ValueType  # 5
+"""In the long flow: with the carrier."""
+ORDER_STATE_DELIVERED: OrderState.ValueType  # 6
+"""In the long flow: with the customer. Final."""
 Global___OrderState: _TypeAlias = OrderState  # noqa: Y015
 
 class _Coordination:
@@ -152,6 +164,7 @@ class Order(_message.Message):
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    WORKFLOW_URL_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """Identity of the order, a UUID; also the key of its payment, reservation and events."""
     customer_id: _builtins.str
@@ -170,6 +183,8 @@ class Order(_message.Message):
     """Why it was cancelled or is being cancelled, in UPPER_SNAKE; empty otherwise."""
     cancel_requested: _builtins.bool
     """True from the customer's request to cancel until its outcome is known."""
+    workflow_url: _builtins.str
+    """Where an operator can look at the workflow that carries it; empty for customers, and without a workflow."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
         """What was ordered, at the price of its day."""
@@ -202,10 +217,11 @@ class Order(_message.Message):
         cancel_requested: _builtins.bool = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        workflow_url: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "total", b"total", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "coordination", b"coordination", "coordination_reason", b"coordination_reason", "create_time", b"create_time", "customer_id", b"customer_id", "flow", b"flow", "lines", b"lines", "order_id", b"order_id", "reason", b"reason", "state", b"state", "total", b"total", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "coordination", b"coordination", "coordination_reason", b"coordination_reason", "create_time", b"create_time", "customer_id", b"customer_id", "flow", b"flow", "lines", b"lines", "order_id", b"order_id", "reason", b"reason", "state", b"state", "total", b"total", "update_time", b"update_time", "version", b"version", "workflow_url", b"workflow_url"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_ac
 from ordermesh.orders.v1 import orders_pb2 as ordermesh_dot_orders_dot_v1_dot_orders__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-ordermesh/orders/v1/orders_saga_service.proto\x12\x13ordermesh.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a ordermesh/access/v1/access.proto\x1a ordermesh/orders/v1/orders.proto\"4\n\x16GetPaymentTokenRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"5\n\x17GetPaymentTokenResponse\x12\x1a\n\rpayment_token\x18\x01 \x01(\tB\x03\x80\x01\x01\"O\n\x13\x43onfirmOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"A\n\x14\x43onfirmOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"y\n\x11\x43loseOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\"?\n\x12\x43loseOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order2\xdf\x02\n\x10OrderSagaService\x12u\n\x0fGetPaymentToken\x12+.ordermesh.orders.v1.GetPaymentTokenRequest\x1a,.ordermesh.orders.v1.GetPaymentTokenResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x12l\n\x0c\x43onfirmOrder\x12(.ordermesh.orders.v1.ConfirmOrderRequest\x1a).ordermesh.orders.v1.ConfirmOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x66\n\nCloseOrder\x12&.ordermesh.orders.v1.CloseOrderRequest\x1a\'.ordermesh.orders.v1.CloseOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-ordermesh/orders/v1/orders_saga_service.proto\x12\x13ordermesh.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a ordermesh/access/v1/access.proto\x1a ordermesh/orders/v1/orders.proto\"4\n\x16GetPaymentTokenRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"5\n\x17GetPaymentTokenResponse\x12\x1a\n\rpayment_token\x18\x01 \x01(\tB\x03\x80\x01\x01\"O\n\x13\x43onfirmOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"A\n\x14\x43onfirmOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"y\n\x11\x43loseOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\"?\n\x12\x43loseOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"P\n\x14\x41waitApprovalRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"B\n\x15\x41waitApprovalResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"N\n\x12ResumeOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x13ResumeOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"L\n\x10ShipOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\">\n\x11ShipOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"O\n\x13\x44\x65liverOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"A\n\x14\x44\x65liverOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order2\x8e\x06\n\x10OrderSagaService\x12u\n\x0fGetPaymentToken\x12+.ordermesh.orders.v1.GetPaymentTokenRequest\x1a,.ordermesh.orders.v1.GetPaymentTokenResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x12l\n\x0c\x43onfirmOrder\x12(.ordermesh.orders.v1.ConfirmOrderRequest\x1a).ordermesh.orders.v1.ConfirmOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x66\n\nCloseOrder\x12&.ordermesh.orders.v1.CloseOrderRequest\x1a\'.ordermesh.orders.v1.CloseOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12o\n\rAwaitApproval\x12).ordermesh.orders.v1.AwaitApprovalRequest\x1a*.ordermesh.orders.v1.AwaitApprovalResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12i\n\x0bResumeOrder\x12\'.ordermesh.orders.v1.ResumeOrderRequest\x1a(.ordermesh.orders.v1.ResumeOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x63\n\tShipOrder\x12%.ordermesh.orders.v1.ShipOrderRequest\x1a&.ordermesh.orders.v1.ShipOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12l\n\x0c\x44\x65liverOrder\x12(.ordermesh.orders.v1.DeliverOrderRequest\x1a).ordermesh.orders.v1.DeliverOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,12 +48,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLOSEORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CLOSEORDERREQUEST'].fields_by_name['reason']._loaded_options = None
   _globals['_CLOSEORDERREQUEST'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[A-Z][A-Z_]{1,62}$'
+  _globals['_AWAITAPPROVALREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_AWAITAPPROVALREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_AWAITAPPROVALREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_AWAITAPPROVALREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_RESUMEORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SHIPORDERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_SHIPORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_SHIPORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_SHIPORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELIVERORDERREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELIVERORDERREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_DELIVERORDERREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_DELIVERORDERREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_ORDERSAGASERVICE'].methods_by_name['GetPaymentToken']._loaded_options = None
   _globals['_ORDERSAGASERVICE'].methods_by_name['GetPaymentToken']._serialized_options = b'\220\002\001\210\265\030\004'
   _globals['_ORDERSAGASERVICE'].methods_by_name['ConfirmOrder']._loaded_options = None
   _globals['_ORDERSAGASERVICE'].methods_by_name['ConfirmOrder']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_ORDERSAGASERVICE'].methods_by_name['CloseOrder']._loaded_options = None
   _globals['_ORDERSAGASERVICE'].methods_by_name['CloseOrder']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_ORDERSAGASERVICE'].methods_by_name['AwaitApproval']._loaded_options = None
+  _globals['_ORDERSAGASERVICE'].methods_by_name['AwaitApproval']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_ORDERSAGASERVICE'].methods_by_name['ResumeOrder']._loaded_options = None
+  _globals['_ORDERSAGASERVICE'].methods_by_name['ResumeOrder']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_ORDERSAGASERVICE'].methods_by_name['ShipOrder']._loaded_options = None
+  _globals['_ORDERSAGASERVICE'].methods_by_name['ShipOrder']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_ORDERSAGASERVICE'].methods_by_name['DeliverOrder']._loaded_options = None
+  _globals['_ORDERSAGASERVICE'].methods_by_name['DeliverOrder']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_GETPAYMENTTOKENREQUEST']._serialized_start=167
   _globals['_GETPAYMENTTOKENREQUEST']._serialized_end=219
   _globals['_GETPAYMENTTOKENRESPONSE']._serialized_start=221
@@ -66,6 +90,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CLOSEORDERREQUEST']._serialized_end=545
   _globals['_CLOSEORDERRESPONSE']._serialized_start=547
   _globals['_CLOSEORDERRESPONSE']._serialized_end=610
-  _globals['_ORDERSAGASERVICE']._serialized_start=613
-  _globals['_ORDERSAGASERVICE']._serialized_end=964
+  _globals['_AWAITAPPROVALREQUEST']._serialized_start=612
+  _globals['_AWAITAPPROVALREQUEST']._serialized_end=692
+  _globals['_AWAITAPPROVALRESPONSE']._serialized_start=694
+  _globals['_AWAITAPPROVALRESPONSE']._serialized_end=760
+  _globals['_RESUMEORDERREQUEST']._serialized_start=762
+  _globals['_RESUMEORDERREQUEST']._serialized_end=840
+  _globals['_RESUMEORDERRESPONSE']._serialized_start=842
+  _globals['_RESUMEORDERRESPONSE']._serialized_end=906
+  _globals['_SHIPORDERREQUEST']._serialized_start=908
+  _globals['_SHIPORDERREQUEST']._serialized_end=984
+  _globals['_SHIPORDERRESPONSE']._serialized_start=986
+  _globals['_SHIPORDERRESPONSE']._serialized_end=1048
+  _globals['_DELIVERORDERREQUEST']._serialized_start=1050
+  _globals['_DELIVERORDERREQUEST']._serialized_end=1129
+  _globals['_DELIVERORDERRESPONSE']._serialized_start=1131
+  _globals['_DELIVERORDERRESPONSE']._serialized_end=1196
+  _globals['_ORDERSAGASERVICE']._serialized_start=1199
+  _globals['_ORDERSAGASERVICE']._serialized_end=1981
 # @@protoc_insertion_point(module_scope)

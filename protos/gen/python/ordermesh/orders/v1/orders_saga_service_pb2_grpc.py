@@ -50,6 +50,26 @@ class OrderSagaServiceStub:
                 request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.CloseOrderRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.CloseOrderResponse.FromString,
                 _registered_method=True)
+        self.AwaitApproval = channel.unary_unary(
+                '/ordermesh.orders.v1.OrderSagaService/AwaitApproval',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.AwaitApprovalRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.AwaitApprovalResponse.FromString,
+                _registered_method=True)
+        self.ResumeOrder = channel.unary_unary(
+                '/ordermesh.orders.v1.OrderSagaService/ResumeOrder',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ResumeOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ResumeOrderResponse.FromString,
+                _registered_method=True)
+        self.ShipOrder = channel.unary_unary(
+                '/ordermesh.orders.v1.OrderSagaService/ShipOrder',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ShipOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ShipOrderResponse.FromString,
+                _registered_method=True)
+        self.DeliverOrder = channel.unary_unary(
+                '/ordermesh.orders.v1.OrderSagaService/DeliverOrder',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.DeliverOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.DeliverOrderResponse.FromString,
+                _registered_method=True)
 
 
 class OrderSagaServiceServicer:
@@ -64,15 +84,43 @@ class OrderSagaServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ConfirmOrder(self, request, context):
-        """The order is paid. Refused with ORDER_CANCELLED when the saga was undone before.
+        """The order is paid. Refused with ILLEGAL_TRANSITION once it is cancelled.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CloseOrder(self, request, context):
-        """The saga is undone: no money has moved and nothing is held. Refused with ORDER_NOT_CANCELLABLE once the
-        order is confirmed.
+        """The saga is undone: no money has moved and nothing is held. Refused with ILLEGAL_TRANSITION
+        once the order is confirmed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AwaitApproval(self, request, context):
+        """The order waits for a person to approve it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ResumeOrder(self, request, context):
+        """A person has approved the order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ShipOrder(self, request, context):
+        """The order is with the carrier.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeliverOrder(self, request, context):
+        """The order is with the customer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,6 +143,26 @@ def add_OrderSagaServiceServicer_to_server(servicer, server):
                     servicer.CloseOrder,
                     request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.CloseOrderRequest.FromString,
                     response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.CloseOrderResponse.SerializeToString,
+            ),
+            'AwaitApproval': grpc.unary_unary_rpc_method_handler(
+                    servicer.AwaitApproval,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.AwaitApprovalRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.AwaitApprovalResponse.SerializeToString,
+            ),
+            'ResumeOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ResumeOrder,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ResumeOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ResumeOrderResponse.SerializeToString,
+            ),
+            'ShipOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ShipOrder,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ShipOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ShipOrderResponse.SerializeToString,
+            ),
+            'DeliverOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeliverOrder,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.DeliverOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.DeliverOrderResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -179,6 +247,114 @@ class OrderSagaService:
             '/ordermesh.orders.v1.OrderSagaService/CloseOrder',
             ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.CloseOrderRequest.SerializeToString,
             ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.CloseOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AwaitApproval(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrderSagaService/AwaitApproval',
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.AwaitApprovalRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.AwaitApprovalResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ResumeOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrderSagaService/ResumeOrder',
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ResumeOrderRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ResumeOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ShipOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrderSagaService/ShipOrder',
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ShipOrderRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.ShipOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeliverOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrderSagaService/DeliverOrder',
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.DeliverOrderRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_orders__saga__service__pb2.DeliverOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -36,11 +36,19 @@ class OrderSagaServiceStub:
     GetPaymentToken: _grpc.UnaryUnaryMultiCallable[_orders_saga_service_pb2.GetPaymentTokenRequest, _orders_saga_service_pb2.GetPaymentTokenResponse]
     """Gives the reference to the customer's means of payment, which must not stand in a workflow's history."""
     ConfirmOrder: _grpc.UnaryUnaryMultiCallable[_orders_saga_service_pb2.ConfirmOrderRequest, _orders_saga_service_pb2.ConfirmOrderResponse]
-    """The order is paid. Refused with ORDER_CANCELLED when the saga was undone before."""
+    """The order is paid. Refused with ILLEGAL_TRANSITION once it is cancelled."""
     CloseOrder: _grpc.UnaryUnaryMultiCallable[_orders_saga_service_pb2.CloseOrderRequest, _orders_saga_service_pb2.CloseOrderResponse]
-    """The saga is undone: no money has moved and nothing is held. Refused with ORDER_NOT_CANCELLABLE once the
-    order is confirmed.
+    """The saga is undone: no money has moved and nothing is held. Refused with ILLEGAL_TRANSITION
+    once the order is confirmed.
     """
+    AwaitApproval: _grpc.UnaryUnaryMultiCallable[_orders_saga_service_pb2.AwaitApprovalRequest, _orders_saga_service_pb2.AwaitApprovalResponse]
+    """The order waits for a person to approve it."""
+    ResumeOrder: _grpc.UnaryUnaryMultiCallable[_orders_saga_service_pb2.ResumeOrderRequest, _orders_saga_service_pb2.ResumeOrderResponse]
+    """A person has approved the order."""
+    ShipOrder: _grpc.UnaryUnaryMultiCallable[_orders_saga_service_pb2.ShipOrderRequest, _orders_saga_service_pb2.ShipOrderResponse]
+    """The order is with the carrier."""
+    DeliverOrder: _grpc.UnaryUnaryMultiCallable[_orders_saga_service_pb2.DeliverOrderRequest, _orders_saga_service_pb2.DeliverOrderResponse]
+    """The order is with the customer."""
 
 @_typing.type_check_only
 class OrderSagaServiceAsyncStub(OrderSagaServiceStub):
@@ -50,11 +58,19 @@ class OrderSagaServiceAsyncStub(OrderSagaServiceStub):
     GetPaymentToken: _aio.UnaryUnaryMultiCallable[_orders_saga_service_pb2.GetPaymentTokenRequest, _orders_saga_service_pb2.GetPaymentTokenResponse]  # type: ignore[assignment]
     """Gives the reference to the customer's means of payment, which must not stand in a workflow's history."""
     ConfirmOrder: _aio.UnaryUnaryMultiCallable[_orders_saga_service_pb2.ConfirmOrderRequest, _orders_saga_service_pb2.ConfirmOrderResponse]  # type: ignore[assignment]
-    """The order is paid. Refused with ORDER_CANCELLED when the saga was undone before."""
+    """The order is paid. Refused with ILLEGAL_TRANSITION once it is cancelled."""
     CloseOrder: _aio.UnaryUnaryMultiCallable[_orders_saga_service_pb2.CloseOrderRequest, _orders_saga_service_pb2.CloseOrderResponse]  # type: ignore[assignment]
-    """The saga is undone: no money has moved and nothing is held. Refused with ORDER_NOT_CANCELLABLE once the
-    order is confirmed.
+    """The saga is undone: no money has moved and nothing is held. Refused with ILLEGAL_TRANSITION
+    once the order is confirmed.
     """
+    AwaitApproval: _aio.UnaryUnaryMultiCallable[_orders_saga_service_pb2.AwaitApprovalRequest, _orders_saga_service_pb2.AwaitApprovalResponse]  # type: ignore[assignment]
+    """The order waits for a person to approve it."""
+    ResumeOrder: _aio.UnaryUnaryMultiCallable[_orders_saga_service_pb2.ResumeOrderRequest, _orders_saga_service_pb2.ResumeOrderResponse]  # type: ignore[assignment]
+    """A person has approved the order."""
+    ShipOrder: _aio.UnaryUnaryMultiCallable[_orders_saga_service_pb2.ShipOrderRequest, _orders_saga_service_pb2.ShipOrderResponse]  # type: ignore[assignment]
+    """The order is with the carrier."""
+    DeliverOrder: _aio.UnaryUnaryMultiCallable[_orders_saga_service_pb2.DeliverOrderRequest, _orders_saga_service_pb2.DeliverOrderResponse]  # type: ignore[assignment]
+    """The order is with the customer."""
 
 class OrderSagaServiceServicer(metaclass=_abc_1.ABCMeta):
     """Only for the worker that carries orchestrated orders; never at the public edge. Each is done once an order."""
@@ -73,7 +89,7 @@ class OrderSagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_saga_service_pb2.ConfirmOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_saga_service_pb2.ConfirmOrderResponse, _abc.Awaitable[_orders_saga_service_pb2.ConfirmOrderResponse]]:
-        """The order is paid. Refused with ORDER_CANCELLED when the saga was undone before."""
+        """The order is paid. Refused with ILLEGAL_TRANSITION once it is cancelled."""
 
     @_abc_1.abstractmethod
     def CloseOrder(
@@ -81,8 +97,40 @@ class OrderSagaServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_saga_service_pb2.CloseOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_saga_service_pb2.CloseOrderResponse, _abc.Awaitable[_orders_saga_service_pb2.CloseOrderResponse]]:
-        """The saga is undone: no money has moved and nothing is held. Refused with ORDER_NOT_CANCELLABLE once the
-        order is confirmed.
+        """The saga is undone: no money has moved and nothing is held. Refused with ILLEGAL_TRANSITION
+        once the order is confirmed.
         """
+
+    @_abc_1.abstractmethod
+    def AwaitApproval(
+        self,
+        request: _orders_saga_service_pb2.AwaitApprovalRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_saga_service_pb2.AwaitApprovalResponse, _abc.Awaitable[_orders_saga_service_pb2.AwaitApprovalResponse]]:
+        """The order waits for a person to approve it."""
+
+    @_abc_1.abstractmethod
+    def ResumeOrder(
+        self,
+        request: _orders_saga_service_pb2.ResumeOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_saga_service_pb2.ResumeOrderResponse, _abc.Awaitable[_orders_saga_service_pb2.ResumeOrderResponse]]:
+        """A person has approved the order."""
+
+    @_abc_1.abstractmethod
+    def ShipOrder(
+        self,
+        request: _orders_saga_service_pb2.ShipOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_saga_service_pb2.ShipOrderResponse, _abc.Awaitable[_orders_saga_service_pb2.ShipOrderResponse]]:
+        """The order is with the carrier."""
+
+    @_abc_1.abstractmethod
+    def DeliverOrder(
+        self,
+        request: _orders_saga_service_pb2.DeliverOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_saga_service_pb2.DeliverOrderResponse, _abc.Awaitable[_orders_saga_service_pb2.DeliverOrderResponse]]:
+        """The order is with the customer."""
 
 def add_OrderSagaServiceServicer_to_server(servicer: OrderSagaServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

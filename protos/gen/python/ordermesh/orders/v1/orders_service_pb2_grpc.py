@@ -56,6 +56,16 @@ class OrdersServiceStub:
                 request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.CancelOrderResponse.FromString,
                 _registered_method=True)
+        self.ApproveOrder = channel.unary_unary(
+                '/ordermesh.orders.v1.OrdersService/ApproveOrder',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.ApproveOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.ApproveOrderResponse.FromString,
+                _registered_method=True)
+        self.RejectOrder = channel.unary_unary(
+                '/ordermesh.orders.v1.OrdersService/RejectOrder',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.RejectOrderRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.RejectOrderResponse.FromString,
+                _registered_method=True)
         self.WatchOrder = channel.unary_stream(
                 '/ordermesh.orders.v1.OrdersService/WatchOrder',
                 request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.WatchOrderRequest.SerializeToString,
@@ -100,6 +110,20 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ApproveOrder(self, request, context):
+        """Approves an order that waits for it. Refused with ORDER_NOT_AWAITING_APPROVAL in every other state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RejectOrder(self, request, context):
+        """Rejects an order that waits for approval: it is cancelled with the reason REJECTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchOrder(self, request, context):
         """Streams the order's history of states from the beginning or after a version, then each change as
         it happens; ends after a final state.
@@ -130,6 +154,16 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.CancelOrder,
                     request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.CancelOrderRequest.FromString,
                     response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.CancelOrderResponse.SerializeToString,
+            ),
+            'ApproveOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveOrder,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.ApproveOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.ApproveOrderResponse.SerializeToString,
+            ),
+            'RejectOrder': grpc.unary_unary_rpc_method_handler(
+                    servicer.RejectOrder,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.RejectOrderRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.RejectOrderResponse.SerializeToString,
             ),
             'WatchOrder': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchOrder,
@@ -247,6 +281,60 @@ class OrdersService:
             '/ordermesh.orders.v1.OrdersService/CancelOrder',
             ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.CancelOrderRequest.SerializeToString,
             ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.CancelOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ApproveOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrdersService/ApproveOrder',
+            ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.ApproveOrderRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.ApproveOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RejectOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrdersService/RejectOrder',
+            ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.RejectOrderRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.RejectOrderResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -48,6 +48,10 @@ class OrdersServiceStub:
     """Lists the caller's orders, newest first; all customers' for an operator."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.CancelOrderRequest, _orders_service_pb2.CancelOrderResponse]
     """Asks to cancel an order. The payment decides: refused with ORDER_NOT_CANCELLABLE once it is charged."""
+    ApproveOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.ApproveOrderRequest, _orders_service_pb2.ApproveOrderResponse]
+    """Approves an order that waits for it. Refused with ORDER_NOT_AWAITING_APPROVAL in every other state."""
+    RejectOrder: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.RejectOrderRequest, _orders_service_pb2.RejectOrderResponse]
+    """Rejects an order that waits for approval: it is cancelled with the reason REJECTED."""
     WatchOrder: _grpc.UnaryStreamMultiCallable[_orders_service_pb2.WatchOrderRequest, _orders_service_pb2.WatchOrderResponse]
     """Streams the order's history of states from the beginning or after a version, then each change as
     it happens; ends after a final state.
@@ -73,6 +77,10 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     """Lists the caller's orders, newest first; all customers' for an operator."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.CancelOrderRequest, _orders_service_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """Asks to cancel an order. The payment decides: refused with ORDER_NOT_CANCELLABLE once it is charged."""
+    ApproveOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.ApproveOrderRequest, _orders_service_pb2.ApproveOrderResponse]  # type: ignore[assignment]
+    """Approves an order that waits for it. Refused with ORDER_NOT_AWAITING_APPROVAL in every other state."""
+    RejectOrder: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.RejectOrderRequest, _orders_service_pb2.RejectOrderResponse]  # type: ignore[assignment]
+    """Rejects an order that waits for approval: it is cancelled with the reason REJECTED."""
     WatchOrder: _aio.UnaryStreamMultiCallable[_orders_service_pb2.WatchOrderRequest, _orders_service_pb2.WatchOrderResponse]  # type: ignore[assignment]
     """Streams the order's history of states from the beginning or after a version, then each change as
     it happens; ends after a final state.
@@ -119,6 +127,22 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_service_pb2.CancelOrderResponse, _abc.Awaitable[_orders_service_pb2.CancelOrderResponse]]:
         """Asks to cancel an order. The payment decides: refused with ORDER_NOT_CANCELLABLE once it is charged."""
+
+    @_abc_1.abstractmethod
+    def ApproveOrder(
+        self,
+        request: _orders_service_pb2.ApproveOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.ApproveOrderResponse, _abc.Awaitable[_orders_service_pb2.ApproveOrderResponse]]:
+        """Approves an order that waits for it. Refused with ORDER_NOT_AWAITING_APPROVAL in every other state."""
+
+    @_abc_1.abstractmethod
+    def RejectOrder(
+        self,
+        request: _orders_service_pb2.RejectOrderRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.RejectOrderResponse, _abc.Awaitable[_orders_service_pb2.RejectOrderResponse]]:
+        """Rejects an order that waits for approval: it is cancelled with the reason REJECTED."""
 
     @_abc_1.abstractmethod
     def WatchOrder(

@@ -22,39 +22,40 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/sagas/v1/workflows.proto\x12\x12ordermesh.sagas.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\x9c\x01\n\tOrderSaga\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x30\n\x05lines\x18\x03 \x03(\x0b\x32!.ordermesh.sagas.v1.OrderSagaLine\x12!\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\".\n\rOrderSagaLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"M\n\rSagaStepInput\x12,\n\x05order\x18\x01 \x01(\x0b\x32\x1d.ordermesh.sagas.v1.OrderSaga\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1f\n\x0eSagaStepOutput\x12\r\n\x05state\x18\x01 \x01(\t\"\x1c\n\nSagaCancel\x12\x0e\n\x06reason\x18\x01 \x01(\t\"#\n\x0cSagaApproval\x12\x13\n\x0b\x61pproved_by\x18\x01 \x01(\t\"9\n\tSagaReach\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.ordermesh.sagas.v1.SagaStage\"\xea\x01\n\tSagaState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12,\n\x05phase\x18\x02 \x01(\x0e\x32\x1d.ordermesh.sagas.v1.SagaPhase\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12+\n\x05steps\x18\x04 \x03(\x0b\x32\x1c.ordermesh.sagas.v1.SagaStep\x12\x13\n\x0bwaiting_for\x18\x05 \x01(\t\x12\x31\n\rwaiting_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63\x61ncel_requested\x18\x07 \x01(\x08\"\x87\x01\n\x08SagaStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".ordermesh.sagas.v1.SagaStepStatus\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t*X\n\tSagaStage\x12\x1a\n\x16SAGA_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13SAGA_STAGE_RESERVED\x10\x01\x12\x16\n\x12SAGA_STAGE_DECIDED\x10\x02*\x9b\x01\n\tSagaPhase\x12\x1a\n\x16SAGA_PHASE_UNSPECIFIED\x10\x00\x12\x16\n\x12SAGA_PHASE_FORWARD\x10\x01\x12\x16\n\x12SAGA_PHASE_DECIDED\x10\x02\x12\x16\n\x12SAGA_PHASE_UNDOING\x10\x03\x12\x13\n\x0fSAGA_PHASE_DONE\x10\x04\x12\x15\n\x11SAGA_PHASE_UNDONE\x10\x05*\xc3\x01\n\x0eSagaStepStatus\x12 \n\x1cSAGA_STEP_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18SAGA_STEP_STATUS_RUNNING\x10\x01\x12\x19\n\x15SAGA_STEP_STATUS_DONE\x10\x02\x12\x1b\n\x17SAGA_STEP_STATUS_FAILED\x10\x03\x12\x1c\n\x18SAGA_STEP_STATUS_UNDOING\x10\x04\x12\x1b\n\x17SAGA_STEP_STATUS_UNDONE\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"ordermesh/sagas/v1/workflows.proto\x12\x12ordermesh.sagas.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xe9\x01\n\tOrderSaga\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x30\n\x05lines\x18\x03 \x03(\x0b\x32!.ordermesh.sagas.v1.OrderSagaLine\x12!\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x13\n\x0btraceparent\x18\x05 \x01(\t\x12\x16\n\x0eneeds_approval\x18\x06 \x01(\x08\x12\x33\n\x10\x61pproval_timeout\x18\x07 \x01(\x0b\x32\x19.google.protobuf.Duration\".\n\rOrderSagaLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"M\n\rSagaStepInput\x12,\n\x05order\x18\x01 \x01(\x0b\x32\x1d.ordermesh.sagas.v1.OrderSaga\x12\x0e\n\x06reason\x18\x02 \x01(\t\"\x1f\n\x0eSagaStepOutput\x12\r\n\x05state\x18\x01 \x01(\t\"\x1c\n\nSagaSignal\x12\x0e\n\x06reason\x18\x01 \x01(\t\"\"\n\x0cSagaApproval\x12\x12\n\ndecided_by\x18\x01 \x01(\t\"9\n\tSagaReach\x12,\n\x05stage\x18\x01 \x01(\x0e\x32\x1d.ordermesh.sagas.v1.SagaStage\"\xea\x01\n\tSagaState\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12,\n\x05phase\x18\x02 \x01(\x0e\x32\x1d.ordermesh.sagas.v1.SagaPhase\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12+\n\x05steps\x18\x04 \x03(\x0b\x32\x1c.ordermesh.sagas.v1.SagaStep\x12\x13\n\x0bwaiting_for\x18\x05 \x01(\t\x12\x31\n\rwaiting_since\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63\x61ncel_requested\x18\x07 \x01(\x08\"\x87\x01\n\x08SagaStep\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x06status\x18\x02 \x01(\x0e\x32\".ordermesh.sagas.v1.SagaStepStatus\x12)\n\x05since\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64\x65tail\x18\x04 \x01(\t*X\n\tSagaStage\x12\x1a\n\x16SAGA_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13SAGA_STAGE_RESERVED\x10\x01\x12\x16\n\x12SAGA_STAGE_DECIDED\x10\x02*\x9b\x01\n\tSagaPhase\x12\x1a\n\x16SAGA_PHASE_UNSPECIFIED\x10\x00\x12\x16\n\x12SAGA_PHASE_FORWARD\x10\x01\x12\x16\n\x12SAGA_PHASE_DECIDED\x10\x02\x12\x16\n\x12SAGA_PHASE_UNDOING\x10\x03\x12\x13\n\x0fSAGA_PHASE_DONE\x10\x04\x12\x15\n\x11SAGA_PHASE_UNDONE\x10\x05*\xc3\x01\n\x0eSagaStepStatus\x12 \n\x1cSAGA_STEP_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18SAGA_STEP_STATUS_RUNNING\x10\x01\x12\x19\n\x15SAGA_STEP_STATUS_DONE\x10\x02\x12\x1b\n\x17SAGA_STEP_STATUS_FAILED\x10\x03\x12\x1c\n\x18SAGA_STEP_STATUS_UNDOING\x10\x04\x12\x1b\n\x17SAGA_STEP_STATUS_UNDONE\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.sagas.v1.workflows_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SAGASTAGE']._serialized_start=936
-  _globals['_SAGASTAGE']._serialized_end=1024
-  _globals['_SAGAPHASE']._serialized_start=1027
-  _globals['_SAGAPHASE']._serialized_end=1182
-  _globals['_SAGASTEPSTATUS']._serialized_start=1185
-  _globals['_SAGASTEPSTATUS']._serialized_end=1380
-  _globals['_ORDERSAGA']._serialized_start=117
-  _globals['_ORDERSAGA']._serialized_end=273
-  _globals['_ORDERSAGALINE']._serialized_start=275
-  _globals['_ORDERSAGALINE']._serialized_end=321
-  _globals['_SAGASTEPINPUT']._serialized_start=323
-  _globals['_SAGASTEPINPUT']._serialized_end=400
-  _globals['_SAGASTEPOUTPUT']._serialized_start=402
-  _globals['_SAGASTEPOUTPUT']._serialized_end=433
-  _globals['_SAGACANCEL']._serialized_start=435
-  _globals['_SAGACANCEL']._serialized_end=463
-  _globals['_SAGAAPPROVAL']._serialized_start=465
-  _globals['_SAGAAPPROVAL']._serialized_end=500
-  _globals['_SAGAREACH']._serialized_start=502
-  _globals['_SAGAREACH']._serialized_end=559
-  _globals['_SAGASTATE']._serialized_start=562
-  _globals['_SAGASTATE']._serialized_end=796
-  _globals['_SAGASTEP']._serialized_start=799
-  _globals['_SAGASTEP']._serialized_end=934
+  _globals['_SAGASTAGE']._serialized_start=1044
+  _globals['_SAGASTAGE']._serialized_end=1132
+  _globals['_SAGAPHASE']._serialized_start=1135
+  _globals['_SAGAPHASE']._serialized_end=1290
+  _globals['_SAGASTEPSTATUS']._serialized_start=1293
+  _globals['_SAGASTEPSTATUS']._serialized_end=1488
+  _globals['_ORDERSAGA']._serialized_start=149
+  _globals['_ORDERSAGA']._serialized_end=382
+  _globals['_ORDERSAGALINE']._serialized_start=384
+  _globals['_ORDERSAGALINE']._serialized_end=430
+  _globals['_SAGASTEPINPUT']._serialized_start=432
+  _globals['_SAGASTEPINPUT']._serialized_end=509
+  _globals['_SAGASTEPOUTPUT']._serialized_start=511
+  _globals['_SAGASTEPOUTPUT']._serialized_end=542
+  _globals['_SAGASIGNAL']._serialized_start=544
+  _globals['_SAGASIGNAL']._serialized_end=572
+  _globals['_SAGAAPPROVAL']._serialized_start=574
+  _globals['_SAGAAPPROVAL']._serialized_end=608
+  _globals['_SAGAREACH']._serialized_start=610
+  _globals['_SAGAREACH']._serialized_end=667
+  _globals['_SAGASTATE']._serialized_start=670
+  _globals['_SAGASTATE']._serialized_end=904
+  _globals['_SAGASTEP']._serialized_start=907
+  _globals['_SAGASTEP']._serialized_end=1042
 # @@protoc_insertion_point(module_scope)

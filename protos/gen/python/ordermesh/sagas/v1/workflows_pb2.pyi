@@ -5,6 +5,7 @@ What the order workflows on Temporal are started with, told and asked. Payloads 
 
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -128,12 +129,16 @@ class OrderSaga(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    NEEDS_APPROVAL_FIELD_NUMBER: _builtins.int
+    APPROVAL_TIMEOUT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order to carry through; also the workflow's id."""
     customer_id: _builtins.str
     """Whose order it is."""
     traceparent: _builtins.str
     """W3C trace context of the request that placed the order."""
+    needs_approval: _builtins.bool
+    """Long flow: whether a person has to approve it."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderSagaLine]:
         """What to hold and to sell."""
@@ -141,6 +146,10 @@ class OrderSaga(_message.Message):
     @_builtins.property
     def total(self) -> _money_pb2.Money:
         """What to charge."""
+
+    @_builtins.property
+    def approval_timeout(self) -> _duration_pb2.Duration:
+        """Long flow: how long an approval is waited for; then the order is cancelled."""
 
     def __init__(
         self,
@@ -150,10 +159,12 @@ class OrderSaga(_message.Message):
         lines: _abc.Iterable[Global___OrderSagaLine] | None = ...,
         total: _money_pb2.Money | None = ...,
         traceparent: _builtins.str = ...,
+        needs_approval: _builtins.bool = ...,
+        approval_timeout: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approval_timeout", b"approval_timeout", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "lines", b"lines", "order_id", b"order_id", "total", b"total", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_timeout", b"approval_timeout", "customer_id", b"customer_id", "lines", b"lines", "needs_approval", b"needs_approval", "order_id", b"order_id", "total", b"total", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -236,14 +247,14 @@ class SagaStepOutput(_message.Message):
 Global___SagaStepOutput: _TypeAlias = SagaStepOutput  # noqa: Y015
 
 @_typing.final
-class SagaCancel(_message.Message):
-    """Input of the signal `cancel`, and of the update `reject`."""
+class SagaSignal(_message.Message):
+    """Input of the signals `cancel` and `delivered`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     REASON_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """Why, in UPPER_SNAKE."""
+    """Why, in UPPER_SNAKE; empty where there is nothing to say."""
     def __init__(
         self,
         *,
@@ -255,25 +266,25 @@ class SagaCancel(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SagaCancel: _TypeAlias = SagaCancel  # noqa: Y015
+Global___SagaSignal: _TypeAlias = SagaSignal  # noqa: Y015
 
 @_typing.final
 class SagaApproval(_message.Message):
-    """Input of the update `approve`."""
+    """Input of the updates `approve` and `reject`."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
-    APPROVED_BY_FIELD_NUMBER: _builtins.int
-    approved_by: _builtins.str
-    """Which operator approves: a user's id."""
+    DECIDED_BY_FIELD_NUMBER: _builtins.int
+    decided_by: _builtins.str
+    """Which operator decides: a user's id."""
     def __init__(
         self,
         *,
-        approved_by: _builtins.str = ...,
+        decided_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["decided_by", b"decided_by"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

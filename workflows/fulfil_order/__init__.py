@@ -1,0 +1,1 @@
+"""The long flow of an order: reserve, authorise, approve, ship, capture, deliver."""
