@@ -36,6 +36,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "reflection_all": 15062,
     "smtp": 15025,
     "analytics": 15058,
+    "shipping": 15059,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -49,10 +50,13 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "payments": ("users", "processor", "kafka"),
     "notifications": ("users", "smtp", "kafka"),
     "analytics": ("users", "kafka"),
+    "shipping": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka"),
 }
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
+TELLS_ONLY = frozenset({"shipping"})
+"""Services that publish events and consume none."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
 
 
@@ -106,6 +110,11 @@ def urls(ports: Mapping[str, int]) -> dict[str, str]:
         "postgres": f"localhost:{ports['postgres']}",
         "envoy_admin": f"http://localhost:{ports['envoy_admin']}",
     }
+
+
+def readers() -> list[str]:
+    """The services that consume events; each is a consumer group of its own name."""
+    return [name for name, peers in SERVICES.items() if "kafka" in peers and name not in TELLS_ONLY]
 
 
 def service_environment(site: Site, name: str) -> dict[str, str]:
