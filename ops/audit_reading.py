@@ -21,6 +21,8 @@ ORDERS = """select o.*, j.step, extract(epoch from clock_timestamp() - o.create_
               from orders o left join journal j using (order_id)"""
 PAYMENTS = """select order_id, state, amount_minor, cancel_requested,
                      extract(epoch from clock_timestamp() - create_time)::float8 as age from payments"""
+SHIPMENTS = """select order_id, state, extract(epoch from clock_timestamp() - create_time)::float8 as age
+                 from shipments"""
 OUTBOX = """select event_id, topic, key, version, type, sent_time,
                    extract(epoch from clock_timestamp() - create_time)::float8 as age from outbox"""
 INBOX = "select event_id from inbox"
@@ -35,7 +37,12 @@ OPEN = {
         "select count(*) from journal where step <> 'DONE'",
     ),
     "inventory": (UNSENT, "select count(*) from reservations where state = 'RESERVED'"),
-    "payments": (UNSENT, "select count(*) from payments where state = 'CHARGING'"),
+    "payments": (
+        UNSENT,
+        "select count(*) from payments where state in ('CHARGING', 'AUTHORIZING', 'CAPTURING')",
+        "select count(*) from payments where state = 'AUTHORIZED' and cancel_requested",
+    ),
+    "shipping": (UNSENT, "select count(*) from shipments where state in ('BOOKED', 'IN_TRANSIT')"),
     "notifications": (UNSENT, "select count(*) from notifications where state <> 'SENT'"),
 }
 KEPT = timedelta(days=6)
@@ -63,8 +70,19 @@ async def read(suite: Suite) -> Records:
     notifications, outboxes["notifications"] = await _tables(
         suite, "notifications", "select order_id, kind from notifications", OUTBOX
     )
-    events = Events(outboxes, inboxes, dead_letters, told, committed)
-    return Records(orders, history, payments, charges, entries, reservations, stock, notifications, events)
+    shipments, outboxes["shipping"] = await _tables(suite, "shipping", SHIPMENTS, OUTBOX)
+    return Records(
+        orders=orders,
+        history=history,
+        payments=payments,
+        charges=charges,
+        entries=entries,
+        reservations=reservations,
+        stock=stock,
+        notifications=notifications,
+        shipments=shipments,
+        events=Events(outboxes, inboxes, dead_letters, told, committed),
+    )
 
 
 async def open_rows(suite: Suite) -> int:

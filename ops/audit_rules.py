@@ -13,6 +13,14 @@ from ops import audit_events
 from ops.audit_events import Events
 
 Row = Mapping[str, Any]
+PAID = ("CONFIRMED", "SHIPPED", "DELIVERED")
+OPEN_PAYMENTS = ("CHARGING", "AUTHORIZING", "AUTHORIZED", "CAPTURING")
+SHIPMENTS: Mapping[str, tuple[str, ...]] = {
+    "CANCELLED": ("NONE", "CANCELLED", "REFUSED"),
+    "SHIPPED": ("IN_TRANSIT", "DELIVERED"),
+    "DELIVERED": ("DELIVERED",),
+}
+"""Where the shipment of an order in this state may stand; in any other it may stand anywhere."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,7 @@ class Records:
     reservations: Sequence[Row] = ()
     stock: Sequence[Row] = ()
     notifications: Sequence[Row] = ()
+    shipments: Sequence[Row] = ()
     events: Events = field(default_factory=Events)
 
 
@@ -49,6 +58,7 @@ def audit(records: Records) -> Findings:
         *_ledger(records),
         *_payments_match_ledger(records),
         *_orders_match(records),
+        *_shipments_match(records),
         *_strays(records),
         *_stock(records),
         *_histories(records),
@@ -59,7 +69,7 @@ def audit(records: Records) -> Findings:
     for order in records.orders:
         counts[order["state"]] += 1
     stuck = list(audit_events.stuck(records.events))
-    unfinished = [*_open(records), *audit_events.unfinished(records.events), *stuck]
+    unfinished = [*_open(records), *_open_steps(records), *audit_events.unfinished(records.events), *stuck]
     return Findings(violations, unfinished, dict(counts), stuck, len(records.events.told))
 
 
@@ -94,6 +104,10 @@ def _payments_match_ledger(records: Records) -> Iterator[str]:
             yield f"payment {key}: CHARGED {payment['amount_minor']}, but the ledger moved {moved[key]}"
         if state in ("DECLINED", "VOIDED", "REFUNDED") and moved[key] != 0:
             yield f"payment {key}: {state}, but the ledger moved {moved[key]}"
+        if state in ("DECLINED", "VOIDED", "REFUNDED") and states.get(key) == "AUTHORIZED":
+            yield f"payment {key}: {state}, but the ledger has money set aside"
+        if state == "AUTHORIZED" and not payment["cancel_requested"] and states.get(key) != "AUTHORIZED":
+            yield f"payment {key}: AUTHORIZED, but the ledger has {states.get(key)}"
 
 
 def _orders_match(records: Records) -> Iterator[str]:
@@ -101,21 +115,34 @@ def _orders_match(records: Records) -> Iterator[str]:
     reservations = {reservation["order_id"]: reservation for reservation in records.reservations}
     moved = net(records)
     for order in records.orders:
-        order_id = order["order_id"]
+        order_id, state = order["order_id"], order["state"]
         payment = payments.get(order_id, {}).get("state")
         reservation = reservations.get(order_id, {})
         charged = moved[str(order_id)]
-        if order["state"] == "CONFIRMED":
+        if state in PAID:
             if payment != "CHARGED" or charged != order["total"]:
-                yield f"order {order_id}: CONFIRMED for {order['total']}, but charged {charged} ({payment})"
+                yield f"order {order_id}: {state} for {order['total']}, but charged {charged} ({payment})"
             sold = ("COMMITTED",) if order["step"] == "DONE" else ("COMMITTED", "RESERVED", "PAID")
             if reservation.get("state") not in sold or not _same_lines(order, reservation):
-                yield f"order {order_id}: CONFIRMED, but its stock is {reservation.get('state')}"
-        if order["state"] == "CANCELLED":
-            if charged != 0 or payment in ("CHARGED", "CHARGING"):
+                yield f"order {order_id}: {state}, but its stock is {reservation.get('state')}"
+        if state == "CANCELLED":
+            if charged != 0 or payment in ("CHARGED", *OPEN_PAYMENTS):
                 yield f"order {order_id}: CANCELLED, but charged {charged} ({payment})"
             if reservation.get("state") in ("RESERVED", "COMMITTED", "PAID"):
                 yield f"order {order_id}: CANCELLED, but its stock is {reservation['state']}"
+
+
+def _shipments_match(records: Records) -> Iterator[str]:
+    """What is cancelled is not shipped, and what is shipped is with the carrier."""
+    shipments = {shipment["order_id"]: shipment["state"] for shipment in records.shipments}
+    known = {order["order_id"]: order["state"] for order in records.orders}
+    for order_id, state in known.items():
+        shipment = shipments.get(order_id, "NONE")
+        if shipment not in SHIPMENTS.get(state, (shipment,)):
+            yield f"order {order_id}: {state}, but its shipment is {shipment}"
+    for order_id, shipment in shipments.items():
+        if order_id not in known and shipment not in SHIPMENTS["CANCELLED"]:
+            yield f"shipment {order_id}: {shipment}, but belongs to no order"
 
 
 def _same_lines(order: Row, reservation: Row) -> bool:
@@ -172,7 +199,7 @@ def _notifications(records: Records) -> Iterator[str]:
     orders = {order["order_id"]: order for order in records.orders}
     for (order_id, kind), times in told.items():
         order = orders.get(order_id, {"state": "", "coordination": ""})
-        confirmed, by_event = order["state"] == "CONFIRMED", order["coordination"] == "CHOREOGRAPHY"
+        confirmed, by_event = order["state"] in PAID, order["coordination"] == "CHOREOGRAPHY"
         wanted = int(confirmed if kind == "CONFIRMATION" else by_event)
         if kind == "CONFIRMATION" and by_event and order["state"] == "PENDING":
             continue  # the event that sends it confirms the order as well, and may come here first
@@ -198,14 +225,22 @@ def _open(records: Records) -> Iterator[tuple[str, float, str]]:
         where = ""
         if order["step"] not in ("DONE", None):
             where = f"{state}, next {order['step']}"
-        elif state == "PENDING":
+        elif state in ("PENDING", "AWAITING_APPROVAL"):
             where = state
-        elif state == "CONFIRMED" and stock.get(order_id) != "COMMITTED":
+        elif state in PAID and stock.get(order_id) != "COMMITTED":
             where = f"{state}, its stock is {stock.get(order_id)}"
-        elif state == "CONFIRMED" and not told[order_id, "CONFIRMATION"]:
+        elif state in PAID and not told[order_id, "CONFIRMATION"]:
             where = f"{state}, the customer is not told yet"
         if where:
             yield str(order_id), order["age"], where
+
+
+def _open_steps(records: Records) -> Iterator[tuple[str, float, str]]:
+    """Payments whose outcome is unknown, and shipments that have not arrived."""
     for payment in records.payments:
-        if payment["state"] == "CHARGING":
-            yield str(payment["order_id"]), payment["age"], "payment CHARGING"
+        to_void = payment["state"] == "AUTHORIZED" and payment["cancel_requested"]
+        if to_void or payment["state"] in ("CHARGING", "AUTHORIZING", "CAPTURING"):
+            yield str(payment["order_id"]), payment["age"], f"payment {payment['state']}"
+    for shipment in records.shipments:
+        if shipment["state"] in ("BOOKED", "IN_TRANSIT"):
+            yield str(shipment["order_id"]), shipment["age"], f"shipment {shipment['state']}"

@@ -25,6 +25,7 @@ PUBLIC = (
     "ordermesh.users.v1.UsersService",
     "ordermesh.products.v1.ProductsService",
     "ordermesh.orders.v1.OrdersService",
+    "ordermesh.shipping.v1.TrackingService",
 )
 ALWAYS = (reflection.SERVICE_NAME, health.SERVICE_NAME)
 

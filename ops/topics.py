@@ -18,6 +18,7 @@ EVENTS = (
     "ordermesh.inventory.v1",
     "ordermesh.payments.v1",
     "ordermesh.notifications.v1",
+    "ordermesh.shipping.v1",
 )
 PARTITIONS = 6
 REPLICAS = 1  # the suite has one broker

@@ -40,6 +40,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "worker_metrics": 15063,
     "temporal_metrics": 15064,
     "codec": 15065,
+    "shipping": 15059,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -53,11 +54,14 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "payments": ("users", "processor", "kafka"),
     "notifications": ("users", "smtp", "kafka"),
     "analytics": ("users", "kafka"),
+    "shipping": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka", "temporal"),
 }
-WORKER_CALLS = ("temporal", "orders", "inventory", "payments", "notifications")
+WORKER_CALLS = ("temporal", "orders", "inventory", "payments", "notifications", "shipping")
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
+TELLS_ONLY = frozenset({"shipping"})
+"""Services that publish events and consume none."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
 
 
@@ -115,6 +119,11 @@ def urls(ports: Mapping[str, int]) -> dict[str, str]:
     }
 
 
+def readers() -> list[str]:
+    """The services that consume events; each is a consumer group of its own name."""
+    return [name for name, peers in SERVICES.items() if "kafka" in peers and name not in TELLS_ONLY]
+
+
 def service_environment(site: Site, name: str) -> dict[str, str]:
     """Exactly the variables that one service knows; an unknown one would stop it."""
     prefix = name.upper()
@@ -125,6 +134,7 @@ def service_environment(site: Site, name: str) -> dict[str, str]:
     }
     if "temporal" in SERVICES[name]:
         environment |= payload_environment(site, prefix)
+        environment[f"{prefix}_TEMPORAL_UI"] = f"http://localhost:{site.ports['temporal_ui']}"
     return environment | {f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer) for peer in SERVICES[name]}
 
 

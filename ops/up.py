@@ -130,8 +130,7 @@ def up(name: str, console: Console) -> int:
     if start.failures:
         report_failures(suite, start.failures, console)
         return 1
-    readers = [name for name, peers in topology.SERVICES.items() if "kafka" in peers]
-    topics.wait_for_readers(suite.site, readers, READERS_SECONDS)
+    topics.wait_for_readers(suite.site, topology.readers(), READERS_SECONDS)
     started = [part for part, found in suite.states().items() if found.pid != before.get(part)]
     report(suite, started, time.monotonic() - began, console)
     return 0

@@ -21,10 +21,10 @@ SHAPE = {
 }
 
 
-async def shape(migrations: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """What the migrations make of the three tables."""
+async def shape(migrations: Path, tables: list[str] = NAMES) -> dict[str, list[tuple[Any, ...]]]:
+    """What the migrations make of these tables."""
     async with scratch_database(migrations) as database, database.statement() as connection:
-        return {name: [tuple(row) for row in await connection.fetch(SHAPE[name], NAMES)] for name in SHAPE}
+        return {name: [tuple(row) for row in await connection.fetch(SHAPE[name], tables)] for name in SHAPE}
 
 
 @pytest.mark.parametrize("service", ["orders", "inventory", "payments", "notifications"])
@@ -33,3 +33,10 @@ async def test_a_service_has_exactly_the_tables_of_events(service: str, tmp_path
     expected = await shape(tmp_path)
     assert {row[0] for row in expected["columns"]} == set(NAMES)
     assert await shape(SERVICES / service / "migrations") == expected
+
+
+async def test_a_service_that_hears_no_events_has_exactly_the_outbox(tmp_path: Path) -> None:
+    (tmp_path / "1_events.sql").write_text(TABLES)
+    expected = await shape(tmp_path, ["outbox"])
+    assert {row[0] for row in expected["columns"]} == {"outbox"}
+    assert await shape(SERVICES / "shipping" / "migrations") == expected

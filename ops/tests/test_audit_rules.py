@@ -28,8 +28,8 @@ HEALTHY = Records(
     orders=[order(GOOD, "CONFIRMED"), order(BAD, "CANCELLED")],
     history=[*history(GOOD, "CONFIRMED"), *history(BAD, "CANCELLED")],
     payments=[
-        {"order_id": GOOD, "state": "CHARGED", "amount_minor": 500, "age": 3.0},
-        {"order_id": BAD, "state": "DECLINED", "amount_minor": 500, "age": 3.0},
+        {"order_id": GOOD, "state": "CHARGED", "amount_minor": 500, "cancel_requested": False, "age": 3.0},
+        {"order_id": BAD, "state": "DECLINED", "amount_minor": 500, "cancel_requested": False, "age": 3.0},
     ],
     charges=[{"key": str(GOOD), "state": "APPROVED"}, {"key": str(BAD), "state": "DECLINED"}],
     entries=[{"key": str(GOOD), "kind": "CHARGE", "amount_minor": 500}],
@@ -39,6 +39,7 @@ HEALTHY = Records(
     ],
     stock=[{"sku": "TEA", "initial": 10, "restocked": 0, "on_hand": 9, "reserved": 0, "sold": 1}],
     notifications=[{"order_id": GOOD, "kind": "CONFIRMATION"}],
+    shipments=[{"order_id": GOOD, "state": "DELIVERED", "age": 3.0}],
 )
 
 
@@ -69,6 +70,20 @@ def test_a_healthy_suite_has_no_violation() -> None:
             "CANCELLED, but charged 500",
         ),
         (broken("payments", 1, state="CHARGING"), "CANCELLED, but charged 0 (CHARGING)"),
+        (broken("payments", 1, state="AUTHORIZING"), "CANCELLED, but charged 0 (AUTHORIZING)"),
+        (broken("payments", 1, state="AUTHORIZED"), "CANCELLED, but charged 0 (AUTHORIZED)"),
+        (broken("payments", 1, state="CAPTURING"), "CANCELLED, but charged 0 (CAPTURING)"),
+        (broken("payments", 1, state="AUTHORIZED"), "AUTHORIZED, but the ledger has DECLINED"),
+        (broken("charges", 1, state="AUTHORIZED"), "DECLINED, but the ledger has money set aside"),
+        (broken("shipments", 0, order_id=BAD, state="BOOKED"), "CANCELLED, but its shipment is BOOKED"),
+        (broken("shipments", 0, order_id=BAD, state="IN_TRANSIT"), "its shipment is IN_TRANSIT"),
+        (broken("shipments", 0, order_id=BAD), "CANCELLED, but its shipment is DELIVERED"),
+        (broken("shipments", 0, order_id=UUID(int=9)), "DELIVERED, but belongs to no order"),
+        (replace(broken("orders", 0, state="SHIPPED"), shipments=[]), "SHIPPED, but its shipment is NONE"),
+        (
+            replace(broken("orders", 0, state="DELIVERED"), payments=HEALTHY.payments[1:]),
+            "DELIVERED for 500, but charged 500 (None)",
+        ),
         (broken("reservations", 0, state="RESERVED"), "CONFIRMED, but its stock is RESERVED"),
         (broken("reservations", 0, quantities=[2]), "CONFIRMED, but its stock is COMMITTED"),
         (broken("reservations", 1, state="RESERVED"), "CANCELLED, but its stock is RESERVED"),
@@ -94,6 +109,33 @@ def test_an_unfinished_order_is_open_and_not_wrong() -> None:
     findings = audit(records)
     assert findings.violations == []
     assert findings.open == [(str(UUID(int=3)), 3.0, "PENDING, next CHARGE")]
+
+
+@pytest.mark.parametrize(
+    ("state", "cancelled", "is_open"),
+    [
+        ("CHARGING", False, True),
+        ("AUTHORIZING", False, True),
+        ("CAPTURING", False, True),
+        ("AUTHORIZED", True, True),
+        ("AUTHORIZED", False, False),
+    ],
+)
+def test_a_payment_whose_outcome_is_unknown_is_open(state: str, cancelled: bool, is_open: bool) -> None:
+    pending = replace(
+        broken("orders", 1, state="AWAITING_APPROVAL"),
+        payments=[
+            HEALTHY.payments[0],
+            {**HEALTHY.payments[1], "state": state, "cancel_requested": cancelled},
+        ],
+    )
+    where = [where for _, _, where in audit(pending).open]
+    assert where == ["AWAITING_APPROVAL", *([f"payment {state}"] if is_open else [])]
+
+
+def test_a_shipment_is_open_until_it_has_arrived() -> None:
+    on_its_way = replace(broken("shipments", 0, state="IN_TRANSIT"), orders=[order(GOOD, "SHIPPED")])
+    assert ("shipment IN_TRANSIT") in [where for _, _, where in audit(on_its_way).open]
 
 
 def test_a_confirmed_order_may_still_hold_its_stock_until_its_last_step() -> None:

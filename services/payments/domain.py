@@ -1,145 +1,67 @@
 """The rules of a payment, the arbiter of its order: whoever changes its row first has won the race.
 
-Pure and total: every state answers every message; `docs/sagas.md` has the table. A decision says the
+Pure and total: every state answers every message; `docs/sagas.md` has the tables. A decision says the
 new state, which facts are true from then on, what the asker is told, and whether the processor must pay
-back before any of it may be written.
+back before any of it may be written. The words that the rules speak in stand in `payment.py`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
-from uuid import UUID
 
+from services.payments.payment import (
+    Answer,
+    Fact,
+    OrderNotCancellable,
+    Outcome,
+    Payment,
+    PaymentAuthorized,
+    PaymentCancelled,
+    PaymentCaptured,
+    PaymentDeclined,
+    PaymentFailed,
+    PaymentKindMismatch,
+    PaymentNotAuthorized,
+    PaymentProcessed,
+    PaymentRefunded,
+    PaymentUnknown,
+    PaymentVoided,
+    ProcessorContradicts,
+    State,
+    Terms,
+    TermsDiffer,
+)
 
-class State(StrEnum):
-    """Where a payment stands."""
-
-    NONE = "NONE"
-    CHARGING = "CHARGING"
-    CHARGED = "CHARGED"
-    DECLINED = "DECLINED"
-    VOIDED = "VOIDED"
-    REFUNDED = "REFUNDED"
-
-
-class Outcome(StrEnum):
-    """What the card processor has decided."""
-
-    APPROVED = "APPROVED"
-    DECLINED = "DECLINED"
-    VOIDED = "VOIDED"
-    REFUNDED = "REFUNDED"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The card processor's answer, and why if it declined."""
-
-    outcome: Outcome
-    decline_code: str = ""
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Who pays how much with what. The token is useless elsewhere, and shown nowhere."""
-
-    customer_id: UUID
-    amount_minor: int
-    currency_code: str
-    payment_token: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class Payment:
-    """The one payment of one order; without terms it is a tombstone, or its order is not heard of yet.
-
-    `stock_reserved` and the terms of a payment that is NONE are what a choreographed saga has told so far.
-    """
-
-    order_id: UUID
-    state: State = State.NONE
-    terms: Terms | None = None
-    reason: str = ""
-    decline_code: str = ""
-    cancel_requested: bool = False
-    cancel_reason: str = ""
-    stock_reserved: bool = False
-    create_time: datetime | None = None
-    update_time: datetime | None = None
-
-
-@dataclass(frozen=True)
-class PaymentProcessed:
-    """The customer has paid."""
-
-    order_id: UUID
-
-
-@dataclass(frozen=True)
-class PaymentFailed:
-    """No money has moved, or none stays moved, and none will."""
-
-    order_id: UUID
-    reason: str
-
-
-@dataclass(frozen=True)
-class PaymentRefunded:
-    """The money was moved and moved back."""
-
-    order_id: UUID
-
-
-Fact = PaymentProcessed | PaymentFailed | PaymentRefunded
-
-
-class PaymentDeclined(Exception):
-    """The card processor refused to charge."""
-
-    kind, reason = "refused", "PAYMENT_DECLINED"
-
-    def __init__(self, payment: Payment) -> None:
-        super().__init__("the card was declined; place a new order with another means of payment")
-        self.details = {"decline_code": payment.decline_code, "reason": payment.reason}
-
-
-class PaymentCancelled(Exception):
-    """The cancel came first: this order is never charged."""
-
-    kind, reason = "refused", "PAYMENT_CANCELLED"
-
-    def __init__(self, payment: Payment) -> None:
-        super().__init__("the order was cancelled before it was paid")
-        self.details = {"cancel_reason": payment.reason}
-
-
-class OrderNotCancellable(Exception):
-    """The charge came first: the customer has paid."""
-
-    kind, reason = "refused", "ORDER_NOT_CANCELLABLE"
-
-    def __init__(self, payment: Payment) -> None:
-        super().__init__("the order is paid and cannot be cancelled any more")
-        self.details = {"state": str(payment.state)}
-
-
-class TermsDiffer(Exception):
-    """The order was to be charged on other terms."""
-
-    kind, reason = "invalid", "REQUEST_ID_MISMATCH"
-
-
-class ProcessorContradicts(Exception):
-    """The card processor says what cannot follow from what it said before."""
-
-    kind, reason = "internal", "PROCESSOR_CONTRADICTS"
-
-
-class PaymentUnknown(Exception):
-    """The card processor has not answered yet: it is open whether money has moved."""
-
-    kind, reason = "unavailable", "PAYMENT_UNKNOWN"
+__all__ = [
+    "Answer",
+    "Decision",
+    "Fact",
+    "OrderNotCancellable",
+    "Outcome",
+    "Payment",
+    "PaymentAuthorized",
+    "PaymentCancelled",
+    "PaymentCaptured",
+    "PaymentDeclined",
+    "PaymentFailed",
+    "PaymentKindMismatch",
+    "PaymentNotAuthorized",
+    "PaymentProcessed",
+    "PaymentRefunded",
+    "PaymentUnknown",
+    "PaymentVoided",
+    "ProcessorContradicts",
+    "State",
+    "Terms",
+    "TermsDiffer",
+    "authorize",
+    "cancel",
+    "capture",
+    "charge",
+    "order_placed",
+    "processor_answered",
+    "stock_reserved",
+]
 
 
 @dataclass(frozen=True)
@@ -170,18 +92,53 @@ _EXPECTED: Mapping[State, frozenset[Outcome]] = {
 }
 """What the processor may say, late or again, of a payment whose outcome is recorded."""
 
+_AFTER_AUTHORIZATION = (State.AUTHORIZED, State.CAPTURING, State.CHARGED, State.VOIDED, State.REFUNDED)
+"""Where the answer that it is authorised may come late or again, if it was authorised first."""
+
 
 def charge(payment: Payment, terms: Terms, now: datetime) -> Decision:
     """Charge once an order; a repeat gets the answer of the first; a cancelled order is never charged."""
+    return _begin(payment, terms, State.CHARGING, now)
+
+
+def authorize(payment: Payment, terms: Terms, now: datetime) -> Decision:
+    """Set the money aside once an order, to be captured later; repeats and cancels as with a charge."""
+    return _begin(payment, terms, State.AUTHORIZING, now)
+
+
+def _begin(payment: Payment, terms: Terms, begun: State, now: datetime) -> Decision:
+    authorize_first = begun is State.AUTHORIZING
     if payment.terms is not None and payment.terms != terms:
         return Decision(payment, refusal=TermsDiffer("the order was to be charged on other terms before"))
     if payment.state is State.NONE:
-        return Decision(replace(payment, state=State.CHARGING, terms=terms, update_time=now))
+        opened = replace(payment, state=begun, terms=terms, authorize_first=authorize_first, update_time=now)
+        return Decision(opened)
+    return Decision(payment, refusal=_refusal(payment, begun, authorize_first=authorize_first))
+
+
+def capture(payment: Payment, now: datetime) -> Decision:
+    """Move the money that was set aside, once; a cancel that came first is final."""
+    refusal = _refusal(payment, State.CAPTURING, authorize_first=True)
+    if refusal is None and payment.state in (State.NONE, State.AUTHORIZING):
+        refusal = PaymentNotAuthorized(payment)
+    if refusal is None and payment.state is State.AUTHORIZED:
+        return Decision(replace(payment, state=State.CAPTURING, update_time=now))
+    return Decision(payment, refusal=refusal)
+
+
+def _refusal(payment: Payment, step: State, *, authorize_first: bool) -> Exception | None:
+    """Why money may not be set aside or moved, if so: it has failed, is promised to fail, or is paid the
+    other way. Who asks for a step that is under way is to hear of its outcome instead.
+    """
     if payment.state is State.DECLINED:
-        return Decision(payment, refusal=PaymentDeclined(payment))
+        return PaymentDeclined(payment)
     if payment.state in (State.VOIDED, State.REFUNDED):
-        return Decision(payment, refusal=PaymentCancelled(payment))
-    return Decision(payment)
+        return PaymentCancelled(payment)
+    if payment.state is not State.NONE and payment.authorize_first != authorize_first:
+        return PaymentKindMismatch(payment)
+    if payment.cancel_requested and payment.state is not step:
+        return PaymentCancelled(payment)
+    return None
 
 
 def order_placed(payment: Payment, terms: Terms, now: datetime) -> Decision:
@@ -205,40 +162,63 @@ def stock_reserved(payment: Payment, now: datetime) -> Decision:
 
 
 def cancel(payment: Payment, reason: str, now: datetime) -> Decision:
-    """See to it that no money stays moved. An open charge is ended as soon as its outcome is known."""
+    """See to it that no money stays moved or set aside. What is open is ended as soon as its outcome is
+    known, an authorisation as soon as the processor has voided it.
+    """
     match payment.state:
         case State.NONE:
             return _ended(payment, State.VOIDED, reason, now)
-        case State.CHARGING if not payment.cancel_requested:
-            return Decision(replace(payment, cancel_requested=True, cancel_reason=reason, update_time=now))
         case State.CHARGED:
             return Decision(payment, refusal=OrderNotCancellable(payment))
+        case State.CHARGING | State.AUTHORIZING | State.AUTHORIZED | State.CAPTURING:
+            if not payment.cancel_requested:
+                asked = replace(payment, cancel_requested=True, cancel_reason=reason, update_time=now)
+                return Decision(asked)
     return Decision(payment)
 
 
 def processor_answered(payment: Payment, answer: Answer, now: datetime) -> Decision:
-    """Take down what became of an open charge; a late or repeated answer changes nothing."""
-    if payment.state is not State.CHARGING:
-        if answer.outcome in _EXPECTED.get(payment.state, ()):
-            return Decision(payment)
+    """Take down what became of an open payment; a late or repeated answer changes nothing."""
+    late = answer.outcome in _EXPECTED.get(payment.state, ())
+    if payment.authorize_first and answer.outcome is Outcome.AUTHORIZED:
+        late = payment.state in _AFTER_AUTHORIZATION
+    decision = Decision(payment) if late else _news(payment, answer, now)
+    if decision is None:
         said = f"{answer.outcome} said of a payment that is {payment.state}"
         return Decision(payment, refusal=ProcessorContradicts(said), alarm=True)
-    match answer.outcome:
-        case Outcome.APPROVED if not payment.cancel_requested:
+    return decision
+
+
+def _news(payment: Payment, answer: Answer, now: datetime) -> Decision | None:
+    """What an answer makes of the payment; None if it cannot follow."""
+    order_id, decision = payment.order_id, None
+    match payment.state, answer.outcome:
+        case State.AUTHORIZING, Outcome.AUTHORIZED:
+            authorized = replace(payment, state=State.AUTHORIZED, update_time=now)
+            decision = Decision(authorized, (PaymentAuthorized(order_id),))
+        case ((State.CHARGING | State.CAPTURING), Outcome.APPROVED) if not payment.cancel_requested:
             charged = replace(payment, state=State.CHARGED, update_time=now)
-            return Decision(charged, (PaymentProcessed(payment.order_id),))
-        case Outcome.DECLINED:
+            captured = (PaymentCaptured(order_id),) if payment.authorize_first else ()
+            decision = Decision(charged, (*captured, PaymentProcessed(order_id)))
+        case ((State.CHARGING | State.AUTHORIZING), Outcome.DECLINED):
             declined = replace(payment, decline_code=answer.decline_code)
-            return _ended(declined, State.DECLINED, PaymentDeclined.reason, now)
-        case Outcome.VOIDED:
-            return _ended(payment, State.VOIDED, payment.cancel_reason or "VOIDED_BY_PROCESSOR", now)
-    reason = payment.cancel_reason or "REFUNDED_BY_PROCESSOR"
-    ended = _ended(payment, State.REFUNDED, reason, now)
-    facts = (PaymentRefunded(payment.order_id), *ended.facts)
-    return replace(ended, facts=facts, refund_first=answer.outcome is Outcome.APPROVED)
+            decision = _ended(declined, State.DECLINED, PaymentDeclined.reason, now)
+        case ((State.CHARGING | State.AUTHORIZING), Outcome.VOIDED):
+            decision = _voided(payment, now)
+        case ((State.AUTHORIZED | State.CAPTURING), Outcome.VOIDED) if payment.is_open:
+            decision = _voided(payment, now, PaymentVoided(order_id))
+        case ((State.CHARGING | State.CAPTURING), (Outcome.APPROVED | Outcome.REFUNDED)):
+            reason = payment.cancel_reason or "REFUNDED_BY_PROCESSOR"
+            refunded = _ended(payment, State.REFUNDED, reason, now, PaymentRefunded(order_id))
+            decision = replace(refunded, refund_first=answer.outcome is Outcome.APPROVED)
+    return decision
 
 
-def _ended(payment: Payment, state: State, reason: str, now: datetime) -> Decision:
+def _voided(payment: Payment, now: datetime, *first: Fact) -> Decision:
+    return _ended(payment, State.VOIDED, payment.cancel_reason or "VOIDED_BY_PROCESSOR", now, *first)
+
+
+def _ended(payment: Payment, state: State, reason: str, now: datetime, *first: Fact) -> Decision:
     """The payment has failed, for ever."""
     ended = replace(payment, state=state, reason=reason, update_time=now)
-    return Decision(ended, (PaymentFailed(payment.order_id, reason),))
+    return Decision(ended, (*first, PaymentFailed(payment.order_id, reason)))

@@ -1,8 +1,10 @@
 """Translates between the payments' domain and its protos, both ways."""
 
+from typing import TypedDict
 from uuid import UUID
 
 from google.protobuf.message import Message
+from google.type.money_pb2 import Money
 
 from kit.events import Event
 from kit.money import from_minor, to_minor
@@ -13,7 +15,13 @@ from ordermesh.payments.v1 import payments_pb2, payments_service_pb2
 from ordermesh.sagas.v1 import sagas_pb2
 from services.payments import domain
 from services.payments.domain import Fact, Payment, Terms
-from services.payments.usecases import CancelPayment, HearOfOrder, ProcessPayment
+from services.payments.usecases import (
+    AuthorizePayment,
+    CancelPayment,
+    CapturePayment,
+    HearOfOrder,
+    ProcessPayment,
+)
 
 EXPIRED = "RESERVATION_EXPIRED"
 
@@ -25,9 +33,24 @@ def to_coordination(value: sagas_pb2.Coordination.ValueType) -> str:
 
 def to_process_payment(request: payments_service_pb2.ProcessPaymentRequest) -> ProcessPayment:
     """The command in a request."""
+    return ProcessPayment(UUID(request.order_id), _terms(request), to_coordination(request.coordination))
+
+
+def to_authorize_payment(request: payments_service_pb2.AuthorizePaymentRequest) -> AuthorizePayment:
+    """The command in a request."""
+    return AuthorizePayment(UUID(request.order_id), _terms(request), to_coordination(request.coordination))
+
+
+def _terms(
+    request: payments_service_pb2.ProcessPaymentRequest | payments_service_pb2.AuthorizePaymentRequest,
+) -> Terms:
     amount = request.amount
-    terms = Terms(UUID(request.customer_id), to_minor(amount), amount.currency_code, request.payment_token)
-    return ProcessPayment(UUID(request.order_id), terms, to_coordination(request.coordination))
+    return Terms(UUID(request.customer_id), to_minor(amount), amount.currency_code, request.payment_token)
+
+
+def to_capture_payment(request: payments_service_pb2.CapturePaymentRequest) -> CapturePayment:
+    """The command in a request."""
+    return CapturePayment(UUID(request.order_id), to_coordination(request.coordination))
 
 
 def to_cancel_payment(request: payments_service_pb2.CancelPaymentRequest) -> CancelPayment:
@@ -61,15 +84,32 @@ def to_event(fact: Fact, payment: Payment) -> Message:
     """The event that tells a fact of this payment."""
     order_id = str(fact.order_id)
     match fact:
+        case domain.PaymentAuthorized():
+            return told.PaymentAuthorized(order_id=order_id, **_paid(payment))
+        case domain.PaymentCaptured():
+            return told.PaymentCaptured(order_id=order_id, **_paid(payment))
+        case domain.PaymentVoided():
+            return told.PaymentVoided(order_id=order_id)
         case domain.PaymentProcessed():
-            terms = payment.terms
-            assert terms is not None  # noqa: S101 - what is charged has terms; the table's check says so too
-            amount = from_minor(terms.amount_minor, terms.currency_code)
-            return told.PaymentProcessed(order_id=order_id, customer_id=str(terms.customer_id), amount=amount)
+            return told.PaymentProcessed(order_id=order_id, **_paid(payment))
         case domain.PaymentFailed():
             return told.PaymentFailed(order_id=order_id, reason=fact.reason)
         case domain.PaymentRefunded():
             return told.PaymentRefunded(order_id=order_id)
+
+
+class _Paid(TypedDict):
+    """Who pays how much, as the events tell it."""
+
+    customer_id: str
+    amount: Money
+
+
+def _paid(payment: Payment) -> _Paid:
+    terms = payment.terms
+    assert terms is not None  # noqa: S101 - what is set aside or charged has terms; so says the table's check
+    amount = from_minor(terms.amount_minor, terms.currency_code)
+    return {"customer_id": str(terms.customer_id), "amount": amount}
 
 
 def from_payment(payment: Payment) -> payments_pb2.Payment:

@@ -25,6 +25,22 @@ class PaymentsServicer(payments_service_pb2_grpc.PaymentsServiceServicer):
         payment = await usecases.process_payment(command, self._uow, self._settling)
         return pb.ProcessPaymentResponse(payment=messages.from_payment(payment))
 
+    async def AuthorizePayment(
+        self, request: pb.AuthorizePaymentRequest, context: Any
+    ) -> pb.AuthorizePaymentResponse:
+        """Set the money of an order aside once."""
+        command = messages.to_authorize_payment(request)
+        payment = await usecases.authorize_payment(command, self._uow, self._settling)
+        return pb.AuthorizePaymentResponse(payment=messages.from_payment(payment))
+
+    async def CapturePayment(
+        self, request: pb.CapturePaymentRequest, context: Any
+    ) -> pb.CapturePaymentResponse:
+        """Move what was set aside, once."""
+        command = messages.to_capture_payment(request)
+        payment = await usecases.capture_payment(command, self._uow, self._settling)
+        return pb.CapturePaymentResponse(payment=messages.from_payment(payment))
+
     async def CancelPayment(self, request: pb.CancelPaymentRequest, context: Any) -> pb.CancelPaymentResponse:
         """Promise that no money stays moved."""
         command = messages.to_cancel_payment(request)

@@ -18,8 +18,10 @@ CONSUMER = "payments"
 TOPIC = "ordermesh.payments.v1"
 ToEvent = Callable[[Fact, Payment], Message]
 LEASE = timedelta(seconds=5)
-"""How long an open charge belongs to whoever works on it; each sweep doubles it."""
+"""How long an open payment belongs to whoever works on it; each sweep doubles it."""
 LONGEST_LEASE = timedelta(seconds=30)
+_OPEN = "(state in ('CHARGING', 'AUTHORIZING', 'CAPTURING') or (state = 'AUTHORIZED' and cancel_requested))"
+"""As `Payment.is_open` has it, and the index of open payments."""
 
 
 class PaymentsTransaction:
@@ -51,7 +53,7 @@ class PaymentsTransaction:
         await inbox.try_mark(self._connection, CONSUMER, event_id)
 
     async def record(self, decision: Decision) -> None:
-        """Write the payment, then what is true from now on; an open charge is to be looked after by the
+        """Write the payment, then what is true from now on; an open payment is to be looked after by the
         sweeper when the lease is over.
         """
         payment, terms = decision.payment, decision.payment.terms
@@ -59,9 +61,11 @@ class PaymentsTransaction:
             """update payments set state = $2, customer_id = $3, amount_minor = $4, currency_code = $5,
                       payment_token = $6, reason = $7, decline_code = $8, cancel_requested = $9,
                       cancel_reason = $10, update_time = $11, stock_reserved = $13, version = $14,
-                      charge_started_time = case when $2 = 'CHARGING'
+                      authorize_first = $15,
+                      charge_started_time = case when $16
                           then coalesce(charge_started_time, $11) else charge_started_time end,
-                      next_attempt_time = case when $2 = 'CHARGING'
+                      sweeps = case when $16 then sweeps else 0 end,
+                      next_attempt_time = case when $16
                           then least(next_attempt_time, clock_timestamp() + $12::interval) end
                 where order_id = $1 and (state, cancel_requested, stock_reserved, customer_id)
                       is distinct from ($2, $9, $13, $3)""",
@@ -79,6 +83,8 @@ class PaymentsTransaction:
             LEASE,
             payment.stock_reserved,
             self._told[0] + len(decision.facts),
+            payment.authorize_first,
+            payment.is_open,
         )
         version, coordination = self._told
         events = [(version + n, self._to_event(fact, payment)) for n, fact in enumerate(decision.facts, 1)]
@@ -99,16 +105,16 @@ class PaymentsTransaction:
         return _payment(row)
 
     async def take_overdue(self, limit: int) -> list[Payment]:
-        """Open charges whose lease is over; they are ours for a lease that grows with every sweep."""
+        """Open payments whose lease is over; they are ours for a lease that grows with every sweep."""
         rows = await self._connection.fetch(
-            """update payments set sweeps = sweeps + 1,
+            f"""update payments set sweeps = sweeps + 1,
                       next_attempt_time = clock_timestamp()
                           + least($3::interval, $2::interval * (2 ^ least(sweeps, 10)))
                 where order_id in (
                       select order_id from payments
-                       where state = 'CHARGING' and next_attempt_time <= clock_timestamp()
+                       where {_OPEN} and next_attempt_time <= clock_timestamp()
                        order by next_attempt_time limit $1 for update skip locked)
-               returning *""",
+               returning *""",  # noqa: S608 - our own condition
             limit,
             LEASE,
             LONGEST_LEASE,
@@ -126,6 +132,7 @@ def _payment(row: asyncpg.Record) -> Payment:
         cancel_requested=row["cancel_requested"],
         cancel_reason=row["cancel_reason"],
         stock_reserved=row["stock_reserved"],
+        authorize_first=row["authorize_first"],
         create_time=row["create_time"],
         update_time=row["update_time"],
     )

@@ -1,8 +1,9 @@
 """What the payments service does when it is asked: load, decide, record, in one transaction.
 
-What an open charge takes beyond that, the calls to the card processor, is in `settlement.py`.
+What an open payment takes beyond that, the calls to the card processor, is in `settlement.py`.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +32,23 @@ class ProcessPayment:
 
     order_id: UUID
     terms: Terms
+    coordination: str
+
+
+@dataclass(frozen=True)
+class AuthorizePayment:
+    """Set the money of this order aside."""
+
+    order_id: UUID
+    terms: Terms
+    coordination: str
+
+
+@dataclass(frozen=True)
+class CapturePayment:
+    """Move what was set aside for this order."""
+
+    order_id: UUID
     coordination: str
 
 
@@ -70,7 +88,16 @@ class Transaction(Protocol):
         """The payment of an order of this customer, or of anybody's; raises ACCESS_DENIED."""
 
     async def take_overdue(self, limit: int) -> list[Payment]:
-        """Open charges that nobody has looked after in time; they are ours for a while."""
+        """Open payments that nobody has looked after in time; they are ours for a while."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step on money: the state while its outcome is open, and the rule that opens and answers it."""
+
+    name: str
+    open: State
+    rule: Callable[[Payment, datetime], Decision]
 
 
 class UnitOfWork(Protocol):
@@ -86,10 +113,10 @@ class UnitOfWork(Protocol):
 
 
 class Settling(Protocol):
-    """Brings open charges to their end."""
+    """Brings open payments to their end."""
 
     async def outcome(self, payment: Payment, seconds: float) -> Payment:
-        """What becomes of an open charge within so many seconds; it goes on whoever stops waiting."""
+        """What becomes of an open payment within so many seconds; it goes on whoever stops waiting."""
 
     async def outcome_of_event(self, payment: Payment, seconds: float, event_id: UUID) -> None:
         """The same for an event that has brought the charge about: it is marked with the outcome."""
@@ -100,23 +127,52 @@ class Settling(Protocol):
 
 async def process_payment(command: ProcessPayment, uow: UnitOfWork, settling: Settling) -> Payment:
     """Charge an order once. The processor is called outside the transactions, between the two."""
+
+    def rule(payment: Payment, now: datetime) -> Decision:
+        return domain.charge(payment, command.terms, now)
+
+    return await _carried_out(command, Step("charge", State.CHARGING, rule), uow, settling)
+
+
+async def authorize_payment(command: AuthorizePayment, uow: UnitOfWork, settling: Settling) -> Payment:
+    """Set the money of an order aside once, as a charge is made."""
+
+    def rule(payment: Payment, now: datetime) -> Decision:
+        return domain.authorize(payment, command.terms, now)
+
+    return await _carried_out(command, Step("authorize", State.AUTHORIZING, rule), uow, settling)
+
+
+async def capture_payment(command: CapturePayment, uow: UnitOfWork, settling: Settling) -> Payment:
+    """Move what was set aside, once, as a charge is made."""
+    return await _carried_out(command, Step("capture", State.CAPTURING, domain.capture), uow, settling)
+
+
+async def _carried_out(
+    command: ProcessPayment | AuthorizePayment | CapturePayment,
+    step: Step,
+    uow: UnitOfWork,
+    settling: Settling,
+) -> Payment:
+    """Note the step, let it be settled, and say what the rule says of its outcome."""
     async with uow.begin() as tx:
         payment, now = await tx.payment(command.order_id, command.coordination)
-        decision = domain.charge(payment, command.terms, now)
+        decision = step.rule(payment, now)
         await tx.record(decision)
     kit.crashpoint("payments.after_transaction_1")
+    kit.crashpoint(f"payments.after_{step.name}_noted")
     payment = decision.answer()
-    if payment.state is State.CHARGING:
+    if payment.state is step.open:
         seconds = call.remaining(CHARGE_SECONDS) - TO_ANSWER_SECONDS
         settled = await settling.outcome(payment, seconds)
-        payment = domain.charge(settled, command.terms, now).answer()
-    if payment.state is State.CHARGING:
+        payment = step.rule(settled, now).answer()
+    if payment.state is step.open:
         raise PaymentUnknown("the card processor has not answered; ask again, nothing is charged twice")
     return payment
 
 
 async def cancel_payment(command: CancelPayment, uow: UnitOfWork, settling: Settling) -> Payment:
-    """Promise that no money stays moved; refused once the order is charged."""
+    """Promise that no money stays moved or set aside; refused once the order is charged."""
     async with uow.begin(command.event_id) as tx:
         payment, now = await tx.payment(command.order_id, command.coordination)
         decision = domain.cancel(payment, command.reason, now)
@@ -124,7 +180,9 @@ async def cancel_payment(command: CancelPayment, uow: UnitOfWork, settling: Sett
     if command.event_id is not None:
         return decision.payment  # nobody waits for an answer; what was too late is too late
     payment = decision.answer()
-    if payment.state is State.CHARGING:
+    if payment.state is State.AUTHORIZED:
+        payment = await settling.outcome(payment, call.remaining(CANCEL_SECONDS))
+    elif payment.is_open:
         payment = await settling.under_way(payment, call.remaining(CANCEL_SECONDS))
     return payment
 

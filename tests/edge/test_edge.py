@@ -28,6 +28,7 @@ PUBLIC = {
     "ordermesh.users.v1.UsersService",
     "ordermesh.products.v1.ProductsService",
     "ordermesh.orders.v1.OrdersService",
+    "ordermesh.shipping.v1.TrackingService",
 }
 TOOLS = {"grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health"}
 INTERNAL = [method for method in METHODS if method.path.split("/")[1] not in PUBLIC]

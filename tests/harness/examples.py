@@ -13,6 +13,7 @@ from ordermesh.orders.v1 import orders_service_pb2
 from ordermesh.payments.v1 import payments_service_pb2
 from ordermesh.processor.v1 import processor_service_pb2
 from ordermesh.products.v1 import products_service_pb2
+from ordermesh.shipping.v1 import shipping_pb2, shipping_service_pb2
 from ordermesh.users.v1 import users_service_pb2
 
 ID = "6f8f57d0-5d1c-4e0b-9d57-0c3f2b8b1a11"
@@ -50,9 +51,15 @@ _REQUESTS: list[Message] = [
     payments_service_pb2.ProcessPaymentRequest(
         request_id=ID, order_id=OTHER_ID, customer_id=OTHER_ID, amount=PRICE, payment_token="tok_approved"
     ),
+    payments_service_pb2.AuthorizePaymentRequest(
+        request_id=ID, order_id=OTHER_ID, customer_id=OTHER_ID, amount=PRICE, payment_token="tok_approved"
+    ),
+    payments_service_pb2.CapturePaymentRequest(request_id=ID, order_id=OTHER_ID),
     payments_service_pb2.CancelPaymentRequest(request_id=ID, order_id=OTHER_ID, reason="TIMED_OUT"),
     payments_service_pb2.GetPaymentRequest(order_id=ID),
     processor_service_pb2.CreateChargeRequest(key="key", amount=PRICE, payment_token="tok_approved"),
+    processor_service_pb2.CreateAuthorizationRequest(key="key", amount=PRICE, payment_token="tok_approved"),
+    processor_service_pb2.CaptureAuthorizationRequest(key="key"),
     processor_service_pb2.VoidChargeRequest(key="key"),
     processor_service_pb2.RefundChargeRequest(key="key"),
     processor_service_pb2.GetChargeRequest(key="key"),
@@ -60,6 +67,15 @@ _REQUESTS: list[Message] = [
     products_service_pb2.BatchGetProductsRequest(skus=[SKU]),
     products_service_pb2.ListProductsRequest(page_size=1),
     products_service_pb2.UpdatePriceRequest(request_id=ID, sku=SKU, price=PRICE),
+    shipping_service_pb2.BookShipmentRequest(
+        request_id=ID,
+        order_id=OTHER_ID,
+        customer_id=OTHER_ID,
+        lines=[shipping_pb2.ShipmentLine(sku=SKU, quantity=1)],
+    ),
+    shipping_service_pb2.DispatchShipmentRequest(request_id=ID, order_id=OTHER_ID),
+    shipping_service_pb2.CancelShipmentRequest(request_id=ID, order_id=OTHER_ID, reason="TIMED_OUT"),
+    shipping_service_pb2.GetShipmentRequest(order_id=ID),
     users_service_pb2.CreateUserRequest(
         request_id=ID,
         username="example",

@@ -6,7 +6,7 @@ the token and of how often its key was tried, and of nothing else.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 MAX_MINOR = 10**15
@@ -18,12 +18,15 @@ DECLINES: Mapping[str, str] = {
     "tok_expired": "expired_card",
 }
 APPROVES = frozenset({"tok_approved", "tok_slow", "tok_reply_lost", "tok_fails_twice"})
+AT_CAPTURE = "tok_capture_"
+"""A card whose token begins so behaves when it is authorised, and misbehaves when that is captured."""
 
 
 class State(StrEnum):
     """Where a charge stands."""
 
     NONE = "NONE"
+    AUTHORIZED = "AUTHORIZED"
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
     VOIDED = "VOIDED"
@@ -32,13 +35,14 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Charge:
-    """What the ledger has under one key of a merchant."""
+    """What the ledger has under one key of a merchant. An authorisation's token stays for its capture."""
 
     key: str
     state: State = State.NONE
     amount_minor: int | None = None
     currency_code: str | None = None
     decline_code: str = ""
+    payment_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,12 @@ class ChargeApproved(Exception):
     """The money has moved: too late to void, pay it back instead."""
 
     kind, reason = "refused", "CHARGE_APPROVED"
+
+
+class ChargeNotAuthorized(Exception):
+    """There is nothing to capture."""
+
+    kind, reason = "refused", "CHARGE_NOT_AUTHORIZED"
 
 
 class ChargeRefunded(Exception):
@@ -146,31 +156,59 @@ def fault(token: str, attempts: int) -> Fault | None:
     return None
 
 
+def capture_fault(token: str, attempts: int) -> Fault | None:
+    """The same for the capture of what was authorised with this card."""
+    if not token.startswith(AT_CAPTURE):
+        return None
+    return fault(token.replace(AT_CAPTURE, "tok_"), attempts)
+
+
 def charge(found: Charge, amount_minor: int, currency_code: str, token: str) -> Decision:
-    """Charge once a key; a repeat gets the first answer; a dead key is never charged."""
+    """Charge once a key; a repeat gets what is under the key; a dead key is never charged."""
+    asked = replace(found, amount_minor=amount_minor, currency_code=currency_code)
+    return _first(found, asked, token, _moved(asked))
+
+
+def authorize(found: Charge, amount_minor: int, currency_code: str, token: str) -> Decision:
+    """Set money aside once a key, to be captured or voided; repeats and dead keys as with a charge."""
+    asked = replace(found, amount_minor=amount_minor, currency_code=currency_code, payment_token=token)
+    return _first(found, asked, token, Decision(replace(asked, state=State.AUTHORIZED)))
+
+
+def _first(found: Charge, asked: Charge, token: str, done: Decision) -> Decision:
+    """What is asked for is `done` if the key is new and the card is good."""
     if found.state is State.VOIDED:
         return Decision(found)
-    if not 0 < amount_minor <= MAX_MINOR or not _is_currency(currency_code):
+    if not 0 < _amount(asked)[0] <= MAX_MINOR or not _is_currency(_amount(asked)[1]):
         return Decision(found, refusal=MoneyInvalid("charge more than nothing, in a currency such as EUR"))
-    if found.state is State.NONE:
-        return _charge_first(replace(found, amount_minor=amount_minor, currency_code=currency_code), token)
-    if (found.amount_minor, found.currency_code) != (amount_minor, currency_code):
-        return Decision(found, refusal=KeyReused("this key was used for another amount; use a new key"))
+    if found.state is not State.NONE:
+        reused = KeyReused("this key was used for another amount; use a new key")
+        return Decision(found, refusal=None if _amount(found) == _amount(asked) else reused)
+    if token.replace(AT_CAPTURE, "tok_") not in APPROVES:
+        code = DECLINES.get(token, "unknown_token")
+        return Decision(replace(asked, state=State.DECLINED, decline_code=code))
+    return done
+
+
+def capture(found: Charge) -> Decision:
+    """Move what was set aside, once; what was declined, voided or paid back meanwhile stays so."""
+    match found.state:
+        case State.NONE:
+            return Decision(found, refusal=ChargeNotAuthorized("nothing was set aside under this key"))
+        case State.AUTHORIZED:
+            return _moved(found)
     return Decision(found)
 
 
-def _charge_first(asked: Charge, token: str) -> Decision:
-    if token not in APPROVES:
-        code = DECLINES.get(token, "unknown_token")
-        return Decision(replace(asked, state=State.DECLINED, decline_code=code))
-    approved = replace(asked, state=State.APPROVED)
+def _moved(charge: Charge) -> Decision:
+    approved = replace(charge, state=State.APPROVED)
     return Decision(approved, (MoneyCharged(approved.key, *_amount(approved)),))
 
 
 def void(found: Charge) -> Decision:
-    """Kill a key, known or not, before money moves under it."""
+    """Kill a key, known or not, before money moves under it; what was set aside is free again."""
     match found.state:
-        case State.NONE:
+        case State.NONE | State.AUTHORIZED:
             return Decision(replace(found, state=State.VOIDED))
         case State.APPROVED:
             return Decision(found, refusal=ChargeApproved("the money has moved; refund it instead"))

@@ -3,7 +3,7 @@
 from kit.money import from_minor, to_minor
 from ordermesh.processor.v1 import processor_pb2, processor_service_pb2
 from services.payments.processor.domain import Charge, KeyInvalid
-from services.payments.processor.usecases import CreateCharge
+from services.payments.processor.usecases import CreateAuthorization, CreateCharge
 
 
 def to_key(text: str) -> str:
@@ -17,6 +17,15 @@ def to_create_charge(request: processor_service_pb2.CreateChargeRequest) -> Crea
     """The command in a request."""
     amount = request.amount
     return CreateCharge(to_key(request.key), to_minor(amount), amount.currency_code, request.payment_token)
+
+
+def to_create_authorization(
+    request: processor_service_pb2.CreateAuthorizationRequest,
+) -> CreateAuthorization:
+    """The command in a request."""
+    amount = request.amount
+    key, minor = to_key(request.key), to_minor(amount)
+    return CreateAuthorization(key, minor, amount.currency_code, request.payment_token)
 
 
 def from_charge(charge: Charge) -> processor_pb2.Charge:

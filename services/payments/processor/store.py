@@ -8,7 +8,7 @@ import asyncpg
 from kit.database import Connection, Database
 from services.payments.processor.domain import Charge, ChargeNotFound, Decision, MoneyCharged, State
 
-_COLUMNS = "key, state, amount_minor, currency_code, decline_code"
+_COLUMNS = "key, state, amount_minor, currency_code, decline_code, payment_token"
 
 
 class ProcessorTransaction:
@@ -40,17 +40,29 @@ class ProcessorTransaction:
         assert row is not None  # noqa: S101 - written above
         return _charge(row), row["attempts"]
 
+    async def attempt_capture(self, key: str) -> tuple[Charge, int]:
+        """The same for the tries to capture."""
+        row = await self._connection.fetchrow(
+            f"""insert into charges (key, capture_attempts) values ($1, 1)
+                on conflict (key) do update set capture_attempts = charges.capture_attempts + 1
+                returning capture_attempts, {_COLUMNS}""",  # noqa: S608 - our own columns
+            key,
+        )
+        assert row is not None  # noqa: S101 - written above
+        return _charge(row), row["capture_attempts"]
+
     async def record(self, decision: Decision) -> None:
         """Write the charge, and one entry for each movement of money."""
         charge = decision.charge
         await self._connection.execute(
             """update charges set state = $2, amount_minor = $3, currency_code = $4, decline_code = $5,
-                      update_time = now() where key = $1 and state <> $2""",
+                      payment_token = $6, update_time = now() where key = $1 and state <> $2""",
             charge.key,
             charge.state,
             charge.amount_minor,
             charge.currency_code,
             charge.decline_code,
+            charge.payment_token,
         )
         for fact in decision.facts:
             await self._connection.execute(
@@ -79,6 +91,7 @@ def _charge(row: asyncpg.Record) -> Charge:
         amount_minor=row["amount_minor"],
         currency_code=row["currency_code"],
         decline_code=row["decline_code"],
+        payment_token=row["payment_token"],
     )
 
 

@@ -53,6 +53,12 @@ class FakeProcessor:
             self.approved.append(payment.order_id)
         return Answer(Outcome.APPROVED)
 
+    async def authorize(self, payment: Payment) -> Answer:
+        raise AssertionError("no event asks for an authorisation")
+
+    async def capture(self, payment: Payment) -> Answer:
+        raise AssertionError("no event asks for a capture")
+
     async def void(self, payment: Payment) -> Answer:
         self.heard.append("void")
         return Answer(Outcome.VOIDED)

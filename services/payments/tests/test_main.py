@@ -93,13 +93,36 @@ async def killed(folder: Path, url: str, crash_at: str, order_id: uuid.UUID, *, 
         assert await asyncio.wait_for(running.wait(), 10) == -9
 
 
+async def killed_later(folder: Path, url: str, crash_at: str, order_id: uuid.UUID, *, cancel: bool) -> None:
+    """Authorise, then capture or cancel; the process dies at its crash point on the way."""
+    async with process(folder, url, crash_at) as running, grpc.aio.insecure_channel(f"unix:{folder}/s") as to:
+        await healthy(to)
+        stub: Any = payments_service_pb2_grpc.PaymentsServiceStub(to)
+        named: Any = {"request_id": str(uuid.uuid4()), "order_id": str(order_id)}
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.AuthorizePayment(
+                pb.AuthorizePaymentRequest(
+                    **named,
+                    customer_id=str(uuid.uuid4()),
+                    amount=from_minor(1250, "EUR"),
+                    payment_token="tok_approved",
+                )
+            )
+            if cancel:
+                await stub.CancelPayment(pb.CancelPaymentRequest(**named, reason=REASON))
+            else:
+                await stub.CapturePayment(pb.CapturePaymentRequest(**named))
+        assert await asyncio.wait_for(running.wait(), 10) == -9
+
+
 async def ended(url: str, order_id: uuid.UUID) -> str:
     """The payment's state once it is no longer open; the lease of whoever died is taken as over."""
     connection = await asyncpg.connect(url)
-    await connection.execute("update payments set next_attempt_time = now() where state = 'CHARGING'")
+    await connection.execute("update payments set next_attempt_time = now()")
     for _ in range(200):
-        state = await connection.fetchval("select state from payments where order_id = $1", order_id)
-        if state != "CHARGING":
+        query = "select state, cancel_requested from payments where order_id = $1"
+        (state, cancelled), *_ = await connection.fetch(query, order_id)
+        if not state.endswith("ING") and not (state == "AUTHORIZED" and cancelled):
             break
         await asyncio.sleep(0.1)
     await connection.close()
@@ -131,6 +154,32 @@ async def test_a_process_killed_at_a_crash_point_leaves_one_net_charge_or_none(
         chosen = processor_settings.Settings(listen="unix:/unused", database_url=processor_url, profile="dev")
         async with serving("processor", processor_wiring.build(chosen), f"unix:{tmp_path}/p"):
             await killed(tmp_path, url, crash_at, order_id, cancel=cancel)
+            async with process(tmp_path, url):
+                assert await ended(url, order_id) == state
+                assert await ledger(processor_url, order_id) == entries
+
+
+@pytest.mark.parametrize(
+    ("crash_at", "cancel", "state", "entries"),
+    [
+        ("payments.after_authorize_noted", False, "AUTHORIZED", []),
+        ("payments.after_authorize_call", False, "AUTHORIZED", []),
+        ("payments.after_authorize_recorded", False, "AUTHORIZED", []),
+        ("payments.after_capture_noted", False, "CHARGED", ["CHARGE"]),
+        ("payments.after_capture_call", False, "CHARGED", ["CHARGE"]),
+        ("payments.after_capture_recorded", False, "CHARGED", ["CHARGE"]),
+        ("payments.after_void_call", True, "VOIDED", []),
+        ("payments.after_void_recorded", True, "VOIDED", []),
+    ],
+)
+async def test_a_process_killed_on_the_long_way_leaves_what_was_asked_for_last(
+    tmp_path: Path, crash_at: str, cancel: bool, state: str, entries: list[str]
+) -> None:
+    order_id = uuid.uuid4()
+    async with scratch_url(MIGRATIONS) as url, scratch_url(processor_wiring.MIGRATIONS) as processor_url:
+        chosen = processor_settings.Settings(listen="unix:/unused", database_url=processor_url, profile="dev")
+        async with serving("processor", processor_wiring.build(chosen), f"unix:{tmp_path}/p"):
+            await killed_later(tmp_path, url, crash_at, order_id, cancel=cancel)
             async with process(tmp_path, url):
                 assert await ended(url, order_id) == state
                 assert await ledger(processor_url, order_id) == entries

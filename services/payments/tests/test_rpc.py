@@ -31,6 +31,7 @@ ADA, BOB, OLGA = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
 GOOD = "tok_approved"
 CHARGING = payments_pb2.PAYMENT_STATE_CHARGING
 CHARGED = payments_pb2.PAYMENT_STATE_CHARGED
+AUTHORIZED = payments_pb2.PAYMENT_STATE_AUTHORIZED
 VOIDED = payments_pb2.PAYMENT_STATE_VOIDED
 REFUNDED = payments_pb2.PAYMENT_STATE_REFUNDED
 
@@ -60,6 +61,22 @@ class Shop:
             payment_token=token,
         )
         return (await self.stub.ProcessPayment(request)).payment
+
+    async def authorize(self, order_id: uuid.UUID, token: str = GOOD) -> Any:
+        request = pb.AuthorizePaymentRequest(
+            request_id=str(step_key(order_id, "authorise")),
+            order_id=str(order_id),
+            customer_id=str(ADA),
+            amount=from_minor(1250, "EUR"),
+            payment_token=token,
+        )
+        return (await self.stub.AuthorizePayment(request)).payment
+
+    async def capture(self, order_id: uuid.UUID) -> Any:
+        request = pb.CapturePaymentRequest(
+            request_id=str(step_key(order_id, "capture")), order_id=str(order_id)
+        )
+        return (await self.stub.CapturePayment(request)).payment
 
     async def cancel(self, order_id: uuid.UUID) -> Any:
         request = pb.CancelPaymentRequest(
@@ -179,6 +196,63 @@ async def test_a_cancel_after_the_charge_is_too_late(shop: Shop) -> None:
     told = await refused(shop.cancel(order_id))
     assert (told.reason, told.metadata) == ("ORDER_NOT_CANCELLABLE", {"state": "CHARGED"})
     assert await shop.ledger(order_id) == [("CHARGE", 1250)]
+
+
+@pytest.mark.parametrize("at", ["", "capture_"])
+@pytest.mark.parametrize("card", ["slow", "reply_lost", "fails_twice"])
+async def test_a_good_card_is_authorised_and_captured_once_however_it_misbehaves(
+    shop: Shop, card: str, at: str
+) -> None:
+    order_id = uuid.uuid4()
+    authorized = await shop.authorize(order_id, f"tok_{at}{card}")
+    assert (authorized.state, authorized.amount) == (AUTHORIZED, from_minor(1250, "EUR"))
+    assert await shop.ledger(order_id) == []
+    captured = await shop.capture(order_id)
+    assert captured.state == CHARGED
+    assert await shop.capture(order_id) == captured
+    assert await shop.ledger(order_id) == [("CHARGE", 1250)]
+
+
+async def test_a_bad_card_is_declined_when_it_is_authorised(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    for late in (shop.authorize(order_id, "tok_expired"), shop.capture(order_id)):
+        told = await refused(late)
+        assert (told.reason, told.metadata["decline_code"]) == ("PAYMENT_DECLINED", "expired_card")
+
+
+async def test_an_open_authorisation_is_voided_by_a_cancel(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    await shop.authorize(order_id)
+    assert (await shop.cancel(order_id)).state == VOIDED
+    told = await refused(shop.capture(order_id))
+    assert (told.reason, told.metadata) == ("PAYMENT_CANCELLED", {"cancel_reason": "CANCELLED_BY_CUSTOMER"})
+    assert await shop.ledger(order_id) == []
+
+
+async def test_a_capture_without_authorisation_and_the_second_kind_are_refused(shop: Shop) -> None:
+    order_id, charged = uuid.uuid4(), uuid.uuid4()
+    unknown = await refused(shop.capture(order_id))
+    assert (unknown.code, unknown.reason) == (
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "PAYMENT_NOT_AUTHORIZED",
+    )
+    await shop.charge(charged)
+    other = await refused(shop.authorize(charged))
+    assert (other.reason, other.metadata) == ("PAYMENT_KIND_MISMATCH", {"state": "CHARGED"})
+
+
+async def test_a_cancel_that_races_a_slow_capture_is_promised_and_paid_back(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.payments.usecases.CANCEL_SECONDS", 0.1)
+    order_id = uuid.uuid4()
+    await shop.authorize(order_id, "tok_capture_slow")
+    capturing = asyncio.create_task(refused(shop.capture(order_id)))
+    await asyncio.sleep(0.5)
+    assert (await shop.cancel(order_id)).cancel_requested
+    assert (await capturing).reason == "PAYMENT_CANCELLED"
+    assert (await shop.get(order_id)).state == REFUNDED
+    assert await shop.ledger(order_id) == [("CHARGE", 1250), ("REFUND", 1250)]
 
 
 async def test_a_cancel_that_races_a_slow_charge_is_promised_and_paid_back(

@@ -27,7 +27,7 @@ from services.payments.domain import (
 )
 from services.payments.settlement import Settlement
 from services.payments.store import PaymentsUnitOfWork
-from services.payments.usecases import CancelPayment, ProcessPayment
+from services.payments.usecases import AuthorizePayment, CancelPayment, CapturePayment, ProcessPayment
 from services.payments.wiring import MIGRATIONS
 
 pytestmark = pytest.mark.postgres
@@ -46,17 +46,30 @@ class FakeProcessor:
     heard: list[str] = field(default_factory=list)
 
     async def charge(self, payment: Payment) -> Answer:
-        self.reached.set()
-        if self.gate is not None:
-            await self.gate.wait()
+        await self._passed()
         return self._say("charge", payment, self.ledger.get(payment.order_id, Outcome.APPROVED))
 
+    async def authorize(self, payment: Payment) -> Answer:
+        await self._passed()
+        return self._say("authorize", payment, self.ledger.get(payment.order_id, Outcome.AUTHORIZED))
+
+    async def capture(self, payment: Payment) -> Answer:
+        await self._passed()
+        there = self.ledger[payment.order_id]
+        return self._say("capture", payment, Outcome.APPROVED if there is Outcome.AUTHORIZED else there)
+
     async def void(self, payment: Payment) -> Answer:
-        return self._say("void", payment, self.ledger.get(payment.order_id, Outcome.VOIDED))
+        there = self.ledger.get(payment.order_id, Outcome.AUTHORIZED)
+        return self._say("void", payment, Outcome.VOIDED if there is Outcome.AUTHORIZED else there)
 
     async def refund(self, payment: Payment) -> Answer:
         assert self.ledger[payment.order_id] in (Outcome.APPROVED, Outcome.REFUNDED)
         return self._say("refund", payment, Outcome.REFUNDED)
+
+    async def _passed(self) -> None:
+        self.reached.set()
+        if self.gate is not None:
+            await self.gate.wait()
 
     def _say(self, verb: str, payment: Payment, outcome: Outcome) -> Answer:
         self.heard.append(verb)
@@ -83,6 +96,14 @@ class Shop:
         command = ProcessPayment(order_id, Terms(ADA, amount, "EUR", "tok_approved"), "SYNC")
         return await usecases.process_payment(command, self.uow, self.settlement)
 
+    async def authorize(self, order_id: uuid.UUID) -> Payment:
+        command = AuthorizePayment(order_id, Terms(ADA, 1250, "EUR", "tok_approved"), "ORCHESTRATION")
+        return await usecases.authorize_payment(command, self.uow, self.settlement)
+
+    async def capture(self, order_id: uuid.UUID) -> Payment:
+        command = CapturePayment(order_id, "ORCHESTRATION")
+        return await usecases.capture_payment(command, self.uow, self.settlement)
+
     async def cancel(self, order_id: uuid.UUID) -> Payment:
         command = CancelPayment(order_id, "CANCELLED_BY_CUSTOMER", "SYNC")
         return await usecases.cancel_payment(command, self.uow, self.settlement)
@@ -90,6 +111,13 @@ class Shop:
     async def state(self, order_id: uuid.UUID) -> State:
         async with self.uow.begin() as tx:
             return (await tx.read_payment(order_id, None)).state
+
+    async def told(self, order_id: uuid.UUID) -> list[str]:
+        """The events written of an order, in their order."""
+        async with self.database.transaction() as connection:
+            query = "select type from outbox where key = $1 order by version"
+            rows = await connection.fetch(query, order_id)
+        return [row["type"].rsplit(".", 1)[-1] for row in rows]
 
     async def lease_over(self) -> None:
         async with self.database.transaction() as connection:
@@ -262,6 +290,99 @@ async def test_a_caller_in_a_hurry_is_told_that_the_outcome_is_unknown_and_the_c
     shop.processor.gate.set()
     await shop.background.drain(1)
     assert await shop.state(order_id) is State.CHARGED
+
+
+async def test_an_authorisation_is_made_once_and_captured_once(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    for _ in range(2):
+        assert (await shop.authorize(order_id)).state is State.AUTHORIZED
+    assert await shop.told(order_id) == ["PaymentAuthorized"]
+    for _ in range(2):
+        assert (await shop.capture(order_id)).state is State.CHARGED
+    assert (await shop.authorize(order_id)).state is State.CHARGED
+    assert shop.processor.heard == ["authorize", "capture"]
+    assert await shop.told(order_id) == ["PaymentAuthorized", "PaymentCaptured", "PaymentProcessed"]
+    with pytest.raises(OrderNotCancellable):
+        await shop.cancel(order_id)
+
+
+async def test_parallel_captures_of_one_order_share_one_call(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    await shop.authorize(order_id)
+    payments = await asyncio.gather(*(shop.capture(order_id) for _ in range(8)))
+    assert {payment.state for payment in payments} == {State.CHARGED}
+    assert shop.processor.heard == ["authorize", "capture"]
+
+
+async def test_a_cancel_voids_an_authorisation_and_nothing_is_captured_after(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    await shop.authorize(order_id)
+    for _ in range(2):
+        assert (await shop.cancel(order_id)).state is State.VOIDED
+    for late in (shop.capture(order_id), shop.authorize(order_id)):
+        with pytest.raises(PaymentCancelled):
+            await late
+    assert shop.processor.heard == ["authorize", "void"]
+    assert await shop.told(order_id) == ["PaymentAuthorized", "PaymentVoided", "PaymentFailed"]
+
+
+async def test_a_void_that_is_not_answered_is_promised_and_swept(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    await shop.authorize(order_id)
+    shop.processor.away = True
+    promised = await shop.cancel(order_id)
+    assert (promised.state, promised.cancel_requested) == (State.AUTHORIZED, True)
+    with pytest.raises(PaymentCancelled):
+        await shop.capture(order_id)
+    await shop.background.drain(1)
+    shop.processor.away = False
+    await shop.lease_over()
+    await shop.settlement.sweep()
+    assert await shop.state(order_id) is State.VOIDED
+
+
+async def test_a_cancel_during_the_authorisation_voids_it(shop: Shop) -> None:
+    order_id = uuid.uuid4()
+    shop.processor.gate = asyncio.Event()
+    authorizing = asyncio.create_task(shop.authorize(order_id))
+    await shop.processor.reached.wait()
+    promised = await shop.cancel(order_id)
+    assert (promised.state, promised.cancel_requested) == (State.AUTHORIZING, True)
+    shop.processor.gate.set()
+    with pytest.raises(PaymentCancelled):
+        await authorizing
+    await shop.background.drain(1)
+    assert shop.processor.heard == ["authorize", "void"]
+    assert await shop.told(order_id) == ["PaymentAuthorized", "PaymentVoided", "PaymentFailed"]
+
+
+@pytest.mark.parametrize(
+    ("moved", "state", "heard"),
+    [(False, State.VOIDED, ["void"]), (True, State.REFUNDED, ["void", "refund"])],
+)
+async def test_a_cancel_of_an_abandoned_capture_guesses_nothing(
+    shop: Shop, moved: bool, state: State, heard: list[str]
+) -> None:
+    order_id = uuid.uuid4()
+    await shop.authorize(order_id)
+    shop.processor.away = True
+    with pytest.raises(PaymentUnknown):
+        await shop.capture(order_id)
+    assert (await shop.cancel(order_id)).cancel_requested
+    shop.processor.away = False
+    shop.processor.heard.clear()
+    if moved:
+        shop.processor.ledger[order_id] = Outcome.APPROVED
+    await shop.lease_over()
+    await shop.settlement.sweep()
+    assert (await shop.state(order_id), shop.processor.heard) == (state, heard)
+
+
+async def test_an_authorisation_at_rest_is_left_alone_by_the_sweeper(shop: Shop) -> None:
+    await shop.authorize(uuid.uuid4())
+    await shop.lease_over()
+    await shop.settlement.sweep()
+    assert shop.processor.heard == ["authorize"]
 
 
 async def test_a_payment_is_read_by_its_owner_and_by_operators_only(shop: Shop) -> None:

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.suite
 
 SECONDS = 10.0
 CANCELLED = "CANCELLED_BY_CUSTOMER"
+FINAL = ("CHARGED", "DECLINED", "VOIDED", "REFUNDED")
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,20 @@ class Payments:
         )
         return self.stub.ProcessPayment(request, timeout=seconds).payment
 
+    def authorize(self, order: Order, card: str = "approved") -> payments_pb2.Payment:
+        request = pb.AuthorizePaymentRequest(
+            request_id=order.key("authorise"),
+            order_id=order.order_id,
+            customer_id=order.customer_id,
+            amount=order.amount,
+            payment_token=f"tok_{card}",
+        )
+        return self.stub.AuthorizePayment(request, timeout=SECONDS).payment
+
+    def capture(self, order: Order) -> payments_pb2.Payment:
+        request = pb.CapturePaymentRequest(request_id=order.key("capture"), order_id=order.order_id)
+        return self.stub.CapturePayment(request, timeout=SECONDS).payment
+
     def cancel(self, order: Order, reason: str = CANCELLED) -> payments_pb2.Payment:
         request = pb.CancelPaymentRequest(
             request_id=order.key("cancel-payment"), order_id=order.order_id, reason=reason
@@ -80,7 +95,7 @@ def tried(call: Callable[[], payments_pb2.Payment]) -> str:
 
 def outcome(payments: Payments, order: Order) -> str:
     """The state of the order's payment once it is not open any more."""
-    wait_for(lambda: payments.state(order) != "CHARGING", "the payment's outcome")
+    wait_for(lambda: payments.state(order) in FINAL, "the payment's outcome")
     return payments.state(order)
 
 
@@ -212,6 +227,81 @@ def test_charge_and_cancel_in_parallel_have_one_winner(payments: Payments) -> No
             assert state in ("VOIDED", "REFUNDED")
             assert charge.result() in ("PAYMENT_CANCELLED", "PAYMENT_UNKNOWN")
             assert cancel.result() in ("VOIDED", "REFUNDED", "CHARGING")
+
+
+def test_an_authorised_card_is_captured_once(payments: Payments, order: Order) -> None:
+    authorized = payments.authorize(order)
+    assert (state_of(authorized), authorized.amount) == ("AUTHORIZED", order.amount)
+    assert payments.authorize(order) == authorized
+    captured = payments.capture(order)
+    assert (state_of(captured), captured.amount) == ("CHARGED", order.amount)
+    assert payments.capture(order) == captured
+    assert refused(lambda: payments.cancel(order)).reason == "ORDER_NOT_CANCELLABLE"
+
+
+@pytest.mark.parametrize("at", ["", "capture_"])
+@pytest.mark.parametrize("card", ["slow", "reply_lost", "fails_twice"])
+def test_a_processor_in_trouble_authorises_and_captures_in_the_end(
+    payments: Payments, order: Order, card: str, at: str
+) -> None:
+    assert tried(lambda: payments.authorize(order, at + card)) in ("AUTHORIZED", "PAYMENT_UNKNOWN")
+    wait_for(lambda: payments.state(order) == "AUTHORIZED", "the authorisation's outcome")
+    assert tried(lambda: payments.capture(order)) in ("CHARGED", "PAYMENT_UNKNOWN")
+    assert outcome(payments, order) == "CHARGED"
+
+
+def test_a_refused_card_is_not_authorised_and_not_captured(payments: Payments, order: Order) -> None:
+    for late in (lambda: payments.authorize(order, "expired"), lambda: payments.capture(order)):
+        said = refused(late)
+        assert said.short == ("FAILED_PRECONDITION", "PAYMENT_DECLINED")
+        assert said.metadata["decline_code"] == "expired_card"
+
+
+def test_an_authorisation_that_is_cancelled_is_void_and_never_captured(
+    payments: Payments, order: Order
+) -> None:
+    payments.authorize(order)
+    promised = payments.cancel(order)
+    assert state_of(promised) == "VOIDED" or promised.cancel_requested
+    assert refused(lambda: payments.capture(order)).short == ("FAILED_PRECONDITION", "PAYMENT_CANCELLED")
+    assert outcome(payments, order) == "VOIDED"
+    assert payments.get(order).reason == CANCELLED
+
+
+def test_nothing_is_captured_before_it_is_authorised(payments: Payments, order: Order) -> None:
+    said = refused(lambda: payments.capture(order))
+    assert said.short == ("FAILED_PRECONDITION", "PAYMENT_NOT_AUTHORIZED")
+    assert state_of(payments.authorize(order)) == "AUTHORIZED"
+
+
+def test_an_order_is_paid_in_one_way_only(payments: Payments, order: Order) -> None:
+    authorized = Order()
+    payments.charge(order)
+    payments.authorize(authorized)
+    for second in (
+        partial(payments.authorize, order),
+        partial(payments.capture, order),
+        partial(payments.charge, authorized),
+    ):
+        assert refused(second).short == ("FAILED_PRECONDITION", "PAYMENT_KIND_MISMATCH")
+    assert (payments.state(order), payments.state(authorized)) == ("CHARGED", "AUTHORIZED")
+
+
+def test_capture_and_cancel_in_parallel_have_one_winner(payments: Payments) -> None:
+    orders = [Order() for _ in range(20)]
+    for order in orders:
+        payments.authorize(order)
+    with ThreadPoolExecutor(8) as pool:
+        captures = [pool.submit(tried, partial(payments.capture, order)) for order in orders]
+        cancels = [pool.submit(tried, partial(payments.cancel, order)) for order in orders]
+    for order, capture, cancel in zip(orders, captures, cancels, strict=True):
+        state = outcome(payments, order)
+        if state == "CHARGED":
+            assert (capture.result(), cancel.result()) == ("CHARGED", "ORDER_NOT_CANCELLABLE")
+        else:
+            assert state in ("VOIDED", "REFUNDED")
+            assert capture.result() in ("PAYMENT_CANCELLED", "PAYMENT_UNKNOWN")
+            assert cancel.result() in ("VOIDED", "REFUNDED", "AUTHORIZED", "CAPTURING")
 
 
 def test_the_owner_reads_the_payment_and_nobody_else(payments: Payments, customer: Customer) -> None:

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+ordermesh/payments/v1/payments_events.proto\x12\x15ordermesh.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\"\xa4\x03\n\x10PaymentProcessed\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd4\x02\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\"W\n\rPaymentFailed\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\"-\n\x0fPaymentRefunded\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+ordermesh/payments/v1/payments_events.proto\x12\x15ordermesh.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\"\xa4\x03\n\x10PaymentProcessed\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd4\x02\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\"W\n\rPaymentFailed\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x02 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\"-\n\x0fPaymentRefunded\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"\xa5\x03\n\x11PaymentAuthorized\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd4\x02\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\"\xa3\x03\n\x0fPaymentCaptured\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd4\x02\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\"+\n\rPaymentVoided\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,10 +45,30 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTFAILED'].fields_by_name['reason']._serialized_options = b'\272H\027r\0252\023^[A-Z][A-Z_]{1,62}$'
   _globals['_PAYMENTREFUNDED'].fields_by_name['order_id']._loaded_options = None
   _globals['_PAYMENTREFUNDED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PAYMENTAUTHORIZED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_PAYMENTAUTHORIZED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PAYMENTAUTHORIZED'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_PAYMENTAUTHORIZED'].fields_by_name['customer_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PAYMENTAUTHORIZED'].fields_by_name['amount']._loaded_options = None
+  _globals['_PAYMENTAUTHORIZED'].fields_by_name['amount']._serialized_options = b'\272H\253\002\272\001\244\002\n\rmoney_invalid\022Dmust be above zero, in whole cents, with a currency code such as EUR\032\314\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
+  _globals['_PAYMENTCAPTURED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_PAYMENTCAPTURED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PAYMENTCAPTURED'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_PAYMENTCAPTURED'].fields_by_name['customer_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_PAYMENTCAPTURED'].fields_by_name['amount']._loaded_options = None
+  _globals['_PAYMENTCAPTURED'].fields_by_name['amount']._serialized_options = b'\272H\253\002\272\001\244\002\n\rmoney_invalid\022Dmust be above zero, in whole cents, with a currency code such as EUR\032\314\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
+  _globals['_PAYMENTVOIDED'].fields_by_name['order_id']._loaded_options = None
+  _globals['_PAYMENTVOIDED'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_PAYMENTPROCESSED']._serialized_start=125
   _globals['_PAYMENTPROCESSED']._serialized_end=545
   _globals['_PAYMENTFAILED']._serialized_start=547
   _globals['_PAYMENTFAILED']._serialized_end=634
   _globals['_PAYMENTREFUNDED']._serialized_start=636
   _globals['_PAYMENTREFUNDED']._serialized_end=681
+  _globals['_PAYMENTAUTHORIZED']._serialized_start=684
+  _globals['_PAYMENTAUTHORIZED']._serialized_end=1105
+  _globals['_PAYMENTCAPTURED']._serialized_start=1108
+  _globals['_PAYMENTCAPTURED']._serialized_end=1527
+  _globals['_PAYMENTVOIDED']._serialized_start=1529
+  _globals['_PAYMENTVOIDED']._serialized_end=1572
 # @@protoc_insertion_point(module_scope)

@@ -37,6 +37,12 @@ class _PaymentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PaymentS
     """Cancelled before any money moved. Final."""
     PAYMENT_STATE_REFUNDED: _PaymentState.ValueType  # 5
     """Charged and paid back. Final."""
+    PAYMENT_STATE_AUTHORIZING: _PaymentState.ValueType  # 6
+    """The processor was asked to set the money aside; its answer is open."""
+    PAYMENT_STATE_AUTHORIZED: _PaymentState.ValueType  # 7
+    """The money is set aside, to be captured; with cancel_requested it is about to be free again."""
+    PAYMENT_STATE_CAPTURING: _PaymentState.ValueType  # 8
+    """The processor was asked to move what is set aside; its answer is open."""
 
 class PaymentState(_PaymentState, metaclass=_PaymentStateEnumTypeWrapper):
     """Where a payment stands."""
@@ -53,6 +59,12 @@ PAYMENT_STATE_VOIDED: PaymentState.ValueType  # 4
 """Cancelled before any money moved. Final."""
 PAYMENT_STATE_REFUNDED: PaymentState.ValueType  # 5
 """Charged and paid back. Final."""
+PAYMENT_STATE_AUTHORIZING: PaymentState.ValueType  # 6
+"""The processor was asked to set the money aside; its answer is open."""
+PAYMENT_STATE_AUTHORIZED: PaymentState.ValueType  # 7
+"""The money is set aside, to be captured; with cancel_requested it is about to be free again."""
+PAYMENT_STATE_CAPTURING: PaymentState.ValueType  # 8
+"""The processor was asked to move what is set aside; its answer is open."""
 Global___PaymentState: _TypeAlias = PaymentState  # noqa: Y015
 
 @_typing.final
@@ -81,7 +93,7 @@ class Payment(_message.Message):
     """True when a cancel is to take effect as soon as the processor has answered."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
-        """What is charged."""
+        """What is charged, or set aside to be."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

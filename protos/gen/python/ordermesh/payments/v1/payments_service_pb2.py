@@ -29,7 +29,7 @@ from ordermesh.payments.v1 import payments_pb2 as ordermesh_dot_payments_dot_v1_
 from ordermesh.sagas.v1 import sagas_pb2 as ordermesh_dot_sagas_dot_v1_dot_sagas__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/payments/v1/payments_service.proto\x12\x15ordermesh.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a$ordermesh/payments/v1/payments.proto\x1a\x1eordermesh/sagas/v1/sagas.proto\"\xc1\x04\n\x15ProcessPaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd4\x02\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12\x36\n\rpayment_token\x18\x05 \x01(\tB\x1f\x80\x01\x01\xbaH\x19r\x17\x32\x15^tok_[a-z0-9_]{1,60}$\x12@\n\x0c\x63oordination\x18\x06 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"I\n\x16ProcessPaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment\"\xbe\x01\n\x14\x43\x61ncelPaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\x12@\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"H\n\x15\x43\x61ncelPaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment\"/\n\x11GetPaymentRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"E\n\x12GetPaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment2\xea\x02\n\x0fPaymentsService\x12v\n\x0eProcessPayment\x12,.ordermesh.payments.v1.ProcessPaymentRequest\x1a-.ordermesh.payments.v1.ProcessPaymentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12s\n\rCancelPayment\x12+.ordermesh.payments.v1.CancelPaymentRequest\x1a,.ordermesh.payments.v1.CancelPaymentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12j\n\nGetPayment\x12(.ordermesh.payments.v1.GetPaymentRequest\x1a).ordermesh.payments.v1.GetPaymentResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/payments/v1/payments_service.proto\x12\x15ordermesh.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a$ordermesh/payments/v1/payments.proto\x1a\x1eordermesh/sagas/v1/sagas.proto\"\xc1\x04\n\x15ProcessPaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd4\x02\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12\x36\n\rpayment_token\x18\x05 \x01(\tB\x1f\x80\x01\x01\xbaH\x19r\x17\x32\x15^tok_[a-z0-9_]{1,60}$\x12@\n\x0c\x63oordination\x18\x06 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"I\n\x16ProcessPaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment\"\xc3\x04\n\x17\x41uthorizePaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xd4\x02\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12\x36\n\rpayment_token\x18\x05 \x01(\tB\x1f\x80\x01\x01\xbaH\x19r\x17\x32\x15^tok_[a-z0-9_]{1,60}$\x12@\n\x0c\x63oordination\x18\x06 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"K\n\x18\x41uthorizePaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment\"\x93\x01\n\x15\x43\x61pturePaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12@\n\x0c\x63oordination\x18\x03 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"I\n\x16\x43\x61pturePaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment\"\xbe\x01\n\x14\x43\x61ncelPaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\x12@\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"H\n\x15\x43\x61ncelPaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment\"/\n\x11GetPaymentRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"E\n\x12GetPaymentResponse\x12/\n\x07payment\x18\x01 \x01(\x0b\x32\x1e.ordermesh.payments.v1.Payment2\xe0\x04\n\x0fPaymentsService\x12v\n\x0eProcessPayment\x12,.ordermesh.payments.v1.ProcessPaymentRequest\x1a-.ordermesh.payments.v1.ProcessPaymentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12|\n\x10\x41uthorizePayment\x12..ordermesh.payments.v1.AuthorizePaymentRequest\x1a/.ordermesh.payments.v1.AuthorizePaymentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12v\n\x0e\x43\x61pturePayment\x12,.ordermesh.payments.v1.CapturePaymentRequest\x1a-.ordermesh.payments.v1.CapturePaymentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12s\n\rCancelPayment\x12+.ordermesh.payments.v1.CancelPaymentRequest\x1a,.ordermesh.payments.v1.CancelPaymentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12j\n\nGetPayment\x12(.ordermesh.payments.v1.GetPaymentRequest\x1a).ordermesh.payments.v1.GetPaymentResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,6 +48,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROCESSPAYMENTREQUEST'].fields_by_name['payment_token']._serialized_options = b'\200\001\001\272H\031r\0272\025^tok_[a-z0-9_]{1,60}$'
   _globals['_PROCESSPAYMENTREQUEST'].fields_by_name['coordination']._loaded_options = None
   _globals['_PROCESSPAYMENTREQUEST'].fields_by_name['coordination']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['customer_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['amount']._loaded_options = None
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['amount']._serialized_options = b'\272H\253\002\272\001\244\002\n\rmoney_invalid\022Dmust be above zero, in whole cents, with a currency code such as EUR\032\314\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['payment_token']._loaded_options = None
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['payment_token']._serialized_options = b'\200\001\001\272H\031r\0272\025^tok_[a-z0-9_]{1,60}$'
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['coordination']._loaded_options = None
+  _globals['_AUTHORIZEPAYMENTREQUEST'].fields_by_name['coordination']._serialized_options = b'\272H\005\202\001\002\020\001'
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['order_id']._loaded_options = None
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['coordination']._loaded_options = None
+  _globals['_CAPTUREPAYMENTREQUEST'].fields_by_name['coordination']._serialized_options = b'\272H\005\202\001\002\020\001'
   _globals['_CANCELPAYMENTREQUEST'].fields_by_name['request_id']._loaded_options = None
   _globals['_CANCELPAYMENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_CANCELPAYMENTREQUEST'].fields_by_name['order_id']._loaded_options = None
@@ -60,6 +78,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETPAYMENTREQUEST'].fields_by_name['order_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_PAYMENTSSERVICE'].methods_by_name['ProcessPayment']._loaded_options = None
   _globals['_PAYMENTSSERVICE'].methods_by_name['ProcessPayment']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_PAYMENTSSERVICE'].methods_by_name['AuthorizePayment']._loaded_options = None
+  _globals['_PAYMENTSSERVICE'].methods_by_name['AuthorizePayment']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_PAYMENTSSERVICE'].methods_by_name['CapturePayment']._loaded_options = None
+  _globals['_PAYMENTSSERVICE'].methods_by_name['CapturePayment']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_PAYMENTSSERVICE'].methods_by_name['CancelPayment']._loaded_options = None
   _globals['_PAYMENTSSERVICE'].methods_by_name['CancelPayment']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_PAYMENTSSERVICE'].methods_by_name['GetPayment']._loaded_options = None
@@ -68,14 +90,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROCESSPAYMENTREQUEST']._serialized_end=807
   _globals['_PROCESSPAYMENTRESPONSE']._serialized_start=809
   _globals['_PROCESSPAYMENTRESPONSE']._serialized_end=882
-  _globals['_CANCELPAYMENTREQUEST']._serialized_start=885
-  _globals['_CANCELPAYMENTREQUEST']._serialized_end=1075
-  _globals['_CANCELPAYMENTRESPONSE']._serialized_start=1077
-  _globals['_CANCELPAYMENTRESPONSE']._serialized_end=1149
-  _globals['_GETPAYMENTREQUEST']._serialized_start=1151
-  _globals['_GETPAYMENTREQUEST']._serialized_end=1198
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=1200
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=1269
-  _globals['_PAYMENTSSERVICE']._serialized_start=1272
-  _globals['_PAYMENTSSERVICE']._serialized_end=1634
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_start=885
+  _globals['_AUTHORIZEPAYMENTREQUEST']._serialized_end=1464
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_start=1466
+  _globals['_AUTHORIZEPAYMENTRESPONSE']._serialized_end=1541
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_start=1544
+  _globals['_CAPTUREPAYMENTREQUEST']._serialized_end=1691
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_start=1693
+  _globals['_CAPTUREPAYMENTRESPONSE']._serialized_end=1766
+  _globals['_CANCELPAYMENTREQUEST']._serialized_start=1769
+  _globals['_CANCELPAYMENTREQUEST']._serialized_end=1959
+  _globals['_CANCELPAYMENTRESPONSE']._serialized_start=1961
+  _globals['_CANCELPAYMENTRESPONSE']._serialized_end=2033
+  _globals['_GETPAYMENTREQUEST']._serialized_start=2035
+  _globals['_GETPAYMENTREQUEST']._serialized_end=2082
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=2084
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=2153
+  _globals['_PAYMENTSSERVICE']._serialized_start=2156
+  _globals['_PAYMENTSSERVICE']._serialized_end=2764
 # @@protoc_insertion_point(module_scope)

@@ -88,6 +88,128 @@ class ProcessPaymentResponse(_message.Message):
 Global___ProcessPaymentResponse: _TypeAlias = ProcessPaymentResponse  # noqa: Y015
 
 @_typing.final
+class AuthorizePaymentRequest(_message.Message):
+    """What to set aside."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    PAYMENT_TOKEN_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:authorise`)."""
+    order_id: _builtins.str
+    """The order to pay."""
+    customer_id: _builtins.str
+    """Whose order it is."""
+    payment_token: _builtins.str
+    """The customer's means of payment."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """The total of the order, above zero, in whole cents."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        payment_token: _builtins.str = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "coordination", b"coordination", "customer_id", b"customer_id", "order_id", b"order_id", "payment_token", b"payment_token", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuthorizePaymentRequest: _TypeAlias = AuthorizePaymentRequest  # noqa: Y015
+
+@_typing.final
+class AuthorizePaymentResponse(_message.Message):
+    """The authorisation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def payment(self) -> _payments_pb2.Payment:
+        """AUTHORIZED; CAPTURING or CHARGED when it was captured since."""
+
+    def __init__(
+        self,
+        *,
+        payment: _payments_pb2.Payment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AuthorizePaymentResponse: _TypeAlias = AuthorizePaymentResponse  # noqa: Y015
+
+@_typing.final
+class CapturePaymentRequest(_message.Message):
+    """Which payment to capture, whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    COORDINATION_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """The step's key: UUIDv5(NAMESPACE_URL, `ordermesh:<order_id>:capture`)."""
+    order_id: _builtins.str
+    """The order to pay."""
+    coordination: _sagas_pb2.Coordination.ValueType
+    """Who carries the order; must be the same in every command of an order."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        coordination: _sagas_pb2.Coordination.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["coordination", b"coordination", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CapturePaymentRequest: _TypeAlias = CapturePaymentRequest  # noqa: Y015
+
+@_typing.final
+class CapturePaymentResponse(_message.Message):
+    """The charge that it has become."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def payment(self) -> _payments_pb2.Payment:
+        """CHARGED."""
+
+    def __init__(
+        self,
+        *,
+        payment: _payments_pb2.Payment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CapturePaymentResponse: _TypeAlias = CapturePaymentResponse  # noqa: Y015
+
+@_typing.final
 class CancelPaymentRequest(_message.Message):
     """Which payment is not to happen."""
 
@@ -130,7 +252,9 @@ class CancelPaymentResponse(_message.Message):
     PAYMENT_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def payment(self) -> _payments_pb2.Payment:
-        """VOIDED, DECLINED, REFUNDED; or CHARGING with cancel_requested while the processor's answer is open."""
+        """VOIDED, DECLINED, REFUNDED; or CHARGING, AUTHORIZING, AUTHORIZED or CAPTURING with cancel_requested
+        while the processor's answer is open.
+        """
 
     def __init__(
         self,

@@ -40,6 +40,16 @@ class PaymentsServiceStub:
                 request_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.ProcessPaymentRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.ProcessPaymentResponse.FromString,
                 _registered_method=True)
+        self.AuthorizePayment = channel.unary_unary(
+                '/ordermesh.payments.v1.PaymentsService/AuthorizePayment',
+                request_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizePaymentRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizePaymentResponse.FromString,
+                _registered_method=True)
+        self.CapturePayment = channel.unary_unary(
+                '/ordermesh.payments.v1.PaymentsService/CapturePayment',
+                request_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.CapturePaymentRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.CapturePaymentResponse.FromString,
+                _registered_method=True)
         self.CancelPayment = channel.unary_unary(
                 '/ordermesh.payments.v1.PaymentsService/CancelPayment',
                 request_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.CancelPaymentRequest.SerializeToString,
@@ -58,16 +68,35 @@ class PaymentsServiceServicer:
 
     def ProcessPayment(self, request, context):
         """Charges an order once. Refusals: PAYMENT_DECLINED (decline_code in the metadata),
-        PAYMENT_CANCELLED when a cancel came first. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the
-        processor did not answer: ask again.
+        PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order's payment was
+        authorised. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the processor did not answer: ask again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AuthorizePayment(self, request, context):
+        """Sets the money of an order aside once, to be captured later. Refusals: PAYMENT_DECLINED (decline_code
+        in the metadata), PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order is
+        charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CapturePayment(self, request, context):
+        """Moves the money that was set aside for an order, once. Refusals: PAYMENT_NOT_AUTHORIZED before it is,
+        PAYMENT_CANCELLED when a cancel came first, PAYMENT_DECLINED, PAYMENT_KIND_MISMATCH when the order is
+        charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelPayment(self, request, context):
-        """Asks that an order be never charged. Refused with ORDER_NOT_CANCELLABLE once it is charged; any
-        other answer is a promise that in the end no money has moved.
+        """Asks that an order be never charged, and that what is set aside for it be free again. Refused with
+        ORDER_NOT_CANCELLABLE once it is charged; any other answer is a promise that in the end no money has
+        moved.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -87,6 +116,16 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.ProcessPayment,
                     request_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.ProcessPaymentRequest.FromString,
                     response_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.ProcessPaymentResponse.SerializeToString,
+            ),
+            'AuthorizePayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.AuthorizePayment,
+                    request_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizePaymentRequest.FromString,
+                    response_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizePaymentResponse.SerializeToString,
+            ),
+            'CapturePayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.CapturePayment,
+                    request_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.CapturePaymentRequest.FromString,
+                    response_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.CapturePaymentResponse.SerializeToString,
             ),
             'CancelPayment': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelPayment,
@@ -127,6 +166,60 @@ class PaymentsService:
             '/ordermesh.payments.v1.PaymentsService/ProcessPayment',
             ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.ProcessPaymentRequest.SerializeToString,
             ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.ProcessPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AuthorizePayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payments.v1.PaymentsService/AuthorizePayment',
+            ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizePaymentRequest.SerializeToString,
+            ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.AuthorizePaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CapturePayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payments.v1.PaymentsService/CapturePayment',
+            ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.CapturePaymentRequest.SerializeToString,
+            ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.CapturePaymentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,12 +35,23 @@ class PaymentsServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PaymentsServiceAsyncStub: ...
     ProcessPayment: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.ProcessPaymentRequest, _payments_service_pb2.ProcessPaymentResponse]
     """Charges an order once. Refusals: PAYMENT_DECLINED (decline_code in the metadata),
-    PAYMENT_CANCELLED when a cancel came first. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the
-    processor did not answer: ask again.
+    PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order's payment was
+    authorised. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the processor did not answer: ask again.
+    """
+    AuthorizePayment: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizePaymentRequest, _payments_service_pb2.AuthorizePaymentResponse]
+    """Sets the money of an order aside once, to be captured later. Refusals: PAYMENT_DECLINED (decline_code
+    in the metadata), PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order is
+    charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
+    """
+    CapturePayment: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CapturePaymentRequest, _payments_service_pb2.CapturePaymentResponse]
+    """Moves the money that was set aside for an order, once. Refusals: PAYMENT_NOT_AUTHORIZED before it is,
+    PAYMENT_CANCELLED when a cancel came first, PAYMENT_DECLINED, PAYMENT_KIND_MISMATCH when the order is
+    charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
     """
     CancelPayment: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.CancelPaymentRequest, _payments_service_pb2.CancelPaymentResponse]
-    """Asks that an order be never charged. Refused with ORDER_NOT_CANCELLABLE once it is charged; any
-    other answer is a promise that in the end no money has moved.
+    """Asks that an order be never charged, and that what is set aside for it be free again. Refused with
+    ORDER_NOT_CANCELLABLE once it is charged; any other answer is a promise that in the end no money has
+    moved.
     """
     GetPayment: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.GetPaymentRequest, _payments_service_pb2.GetPaymentResponse]
     """Reads the payment of one of the caller's orders; of any order for an operator."""
@@ -52,12 +63,23 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ProcessPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.ProcessPaymentRequest, _payments_service_pb2.ProcessPaymentResponse]  # type: ignore[assignment]
     """Charges an order once. Refusals: PAYMENT_DECLINED (decline_code in the metadata),
-    PAYMENT_CANCELLED when a cancel came first. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the
-    processor did not answer: ask again.
+    PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order's payment was
+    authorised. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the processor did not answer: ask again.
+    """
+    AuthorizePayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.AuthorizePaymentRequest, _payments_service_pb2.AuthorizePaymentResponse]  # type: ignore[assignment]
+    """Sets the money of an order aside once, to be captured later. Refusals: PAYMENT_DECLINED (decline_code
+    in the metadata), PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order is
+    charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
+    """
+    CapturePayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CapturePaymentRequest, _payments_service_pb2.CapturePaymentResponse]  # type: ignore[assignment]
+    """Moves the money that was set aside for an order, once. Refusals: PAYMENT_NOT_AUTHORIZED before it is,
+    PAYMENT_CANCELLED when a cancel came first, PAYMENT_DECLINED, PAYMENT_KIND_MISMATCH when the order is
+    charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
     """
     CancelPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.CancelPaymentRequest, _payments_service_pb2.CancelPaymentResponse]  # type: ignore[assignment]
-    """Asks that an order be never charged. Refused with ORDER_NOT_CANCELLABLE once it is charged; any
-    other answer is a promise that in the end no money has moved.
+    """Asks that an order be never charged, and that what is set aside for it be free again. Refused with
+    ORDER_NOT_CANCELLABLE once it is charged; any other answer is a promise that in the end no money has
+    moved.
     """
     GetPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.GetPaymentRequest, _payments_service_pb2.GetPaymentResponse]  # type: ignore[assignment]
     """Reads the payment of one of the caller's orders; of any order for an operator."""
@@ -72,8 +94,30 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.ProcessPaymentResponse, _abc.Awaitable[_payments_service_pb2.ProcessPaymentResponse]]:
         """Charges an order once. Refusals: PAYMENT_DECLINED (decline_code in the metadata),
-        PAYMENT_CANCELLED when a cancel came first. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the
-        processor did not answer: ask again.
+        PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order's payment was
+        authorised. UNAVAILABLE with reason PAYMENT_UNKNOWN means that the processor did not answer: ask again.
+        """
+
+    @_abc_1.abstractmethod
+    def AuthorizePayment(
+        self,
+        request: _payments_service_pb2.AuthorizePaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.AuthorizePaymentResponse, _abc.Awaitable[_payments_service_pb2.AuthorizePaymentResponse]]:
+        """Sets the money of an order aside once, to be captured later. Refusals: PAYMENT_DECLINED (decline_code
+        in the metadata), PAYMENT_CANCELLED when a cancel came first, PAYMENT_KIND_MISMATCH when the order is
+        charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
+        """
+
+    @_abc_1.abstractmethod
+    def CapturePayment(
+        self,
+        request: _payments_service_pb2.CapturePaymentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.CapturePaymentResponse, _abc.Awaitable[_payments_service_pb2.CapturePaymentResponse]]:
+        """Moves the money that was set aside for an order, once. Refusals: PAYMENT_NOT_AUTHORIZED before it is,
+        PAYMENT_CANCELLED when a cancel came first, PAYMENT_DECLINED, PAYMENT_KIND_MISMATCH when the order is
+        charged at once. UNAVAILABLE with reason PAYMENT_UNKNOWN: ask again.
         """
 
     @_abc_1.abstractmethod
@@ -82,8 +126,9 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_service_pb2.CancelPaymentRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.CancelPaymentResponse, _abc.Awaitable[_payments_service_pb2.CancelPaymentResponse]]:
-        """Asks that an order be never charged. Refused with ORDER_NOT_CANCELLABLE once it is charged; any
-        other answer is a promise that in the end no money has moved.
+        """Asks that an order be never charged, and that what is set aside for it be free again. Refused with
+        ORDER_NOT_CANCELLABLE once it is charged; any other answer is a promise that in the end no money has
+        moved.
         """
 
     @_abc_1.abstractmethod

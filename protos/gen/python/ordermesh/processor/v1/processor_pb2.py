@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/processor/v1/processor.proto\x12\x16ordermesh.processor.v1\x1a\x17google/type/money.proto\"\x83\x01\n\x06\x43harge\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.ordermesh.processor.v1.ChargeState\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0c\x64\x65\x63line_code\x18\x04 \x01(\t*\x95\x01\n\x0b\x43hargeState\x12\x1c\n\x18\x43HARGE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43HARGE_STATE_APPROVED\x10\x01\x12\x19\n\x15\x43HARGE_STATE_DECLINED\x10\x02\x12\x17\n\x13\x43HARGE_STATE_VOIDED\x10\x03\x12\x19\n\x15\x43HARGE_STATE_REFUNDED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/processor/v1/processor.proto\x12\x16ordermesh.processor.v1\x1a\x17google/type/money.proto\"\x83\x01\n\x06\x43harge\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x32\n\x05state\x18\x02 \x01(\x0e\x32#.ordermesh.processor.v1.ChargeState\x12\"\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x14\n\x0c\x64\x65\x63line_code\x18\x04 \x01(\t*\xb2\x01\n\x0b\x43hargeState\x12\x1c\n\x18\x43HARGE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43HARGE_STATE_APPROVED\x10\x01\x12\x19\n\x15\x43HARGE_STATE_DECLINED\x10\x02\x12\x17\n\x13\x43HARGE_STATE_VOIDED\x10\x03\x12\x19\n\x15\x43HARGE_STATE_REFUNDED\x10\x04\x12\x1b\n\x17\x43HARGE_STATE_AUTHORIZED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'ordermesh.processor.v1.proc
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CHARGESTATE']._serialized_start=226
-  _globals['_CHARGESTATE']._serialized_end=375
+  _globals['_CHARGESTATE']._serialized_end=404
   _globals['_CHARGE']._serialized_start=92
   _globals['_CHARGE']._serialized_end=223
 # @@protoc_insertion_point(module_scope)

@@ -31,9 +31,11 @@ class _ChargeStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ChargeSta
     CHARGE_STATE_DECLINED: _ChargeState.ValueType  # 2
     """Refused."""
     CHARGE_STATE_VOIDED: _ChargeState.ValueType  # 3
-    """The key is dead: it was never charged and never will be."""
+    """The key is dead: no money has moved under it, and none will."""
     CHARGE_STATE_REFUNDED: _ChargeState.ValueType  # 4
     """Money moved back."""
+    CHARGE_STATE_AUTHORIZED: _ChargeState.ValueType  # 5
+    """Money is set aside: it can be captured or voided."""
 
 class ChargeState(_ChargeState, metaclass=_ChargeStateEnumTypeWrapper):
     """Where a charge stands."""
@@ -45,9 +47,11 @@ CHARGE_STATE_APPROVED: ChargeState.ValueType  # 1
 CHARGE_STATE_DECLINED: ChargeState.ValueType  # 2
 """Refused."""
 CHARGE_STATE_VOIDED: ChargeState.ValueType  # 3
-"""The key is dead: it was never charged and never will be."""
+"""The key is dead: no money has moved under it, and none will."""
 CHARGE_STATE_REFUNDED: ChargeState.ValueType  # 4
 """Money moved back."""
+CHARGE_STATE_AUTHORIZED: ChargeState.ValueType  # 5
+"""Money is set aside: it can be captured or voided."""
 Global___ChargeState: _TypeAlias = ChargeState  # noqa: Y015
 
 @_typing.final

@@ -28,7 +28,7 @@ from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_ac
 from ordermesh.processor.v1 import processor_pb2 as ordermesh_dot_processor_dot_v1_dot_processor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/processor/v1/processor_service.proto\x12\x16ordermesh.processor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/processor/v1/processor.proto\"\xa9\x03\n\x13\x43reateChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\xd4\x02\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12#\n\rpayment_token\x18\x03 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14\x43reateChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"+\n\x11VoidChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"D\n\x12VoidChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"-\n\x13RefundChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14RefundChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"*\n\x10GetChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"C\n\x11GetChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge2\xd3\x03\n\x10ProcessorService\x12r\n\x0c\x43reateCharge\x12+.ordermesh.processor.v1.CreateChargeRequest\x1a,.ordermesh.processor.v1.CreateChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12l\n\nVoidCharge\x12).ordermesh.processor.v1.VoidChargeRequest\x1a*.ordermesh.processor.v1.VoidChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12r\n\x0cRefundCharge\x12+.ordermesh.processor.v1.RefundChargeRequest\x1a,.ordermesh.processor.v1.RefundChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12i\n\tGetCharge\x12(.ordermesh.processor.v1.GetChargeRequest\x1a).ordermesh.processor.v1.GetChargeResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.ordermesh/processor/v1/processor_service.proto\x12\x16ordermesh.processor.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a&ordermesh/processor/v1/processor.proto\"\xa9\x03\n\x13\x43reateChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\xd4\x02\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12#\n\rpayment_token\x18\x03 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14\x43reateChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"\xb0\x03\n\x1a\x43reateAuthorizationRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\xd4\x02\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x12.google.type.MoneyB\xaf\x02\xbaH\xab\x02\xba\x01\xa4\x02\n\rmoney_invalid\x12\x44must be above zero, in whole cents, with a currency code such as EUR\x1a\xcc\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\x12#\n\rpayment_token\x18\x03 \x01(\tB\x0c\x80\x01\x01\xbaH\x06r\x04\x10\x01\x18\x64\"M\n\x1b\x43reateAuthorizationResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"5\n\x1b\x43\x61ptureAuthorizationRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"N\n\x1c\x43\x61ptureAuthorizationResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"+\n\x11VoidChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"D\n\x12VoidChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"-\n\x13RefundChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"F\n\x14RefundChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge\"*\n\x10GetChargeRequest\x12\x16\n\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\"C\n\x11GetChargeResponse\x12.\n\x06\x63harge\x18\x01 \x01(\x0b\x32\x1e.ordermesh.processor.v1.Charge2\xea\x05\n\x10ProcessorService\x12r\n\x0c\x43reateCharge\x12+.ordermesh.processor.v1.CreateChargeRequest\x1a,.ordermesh.processor.v1.CreateChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x87\x01\n\x13\x43reateAuthorization\x12\x32.ordermesh.processor.v1.CreateAuthorizationRequest\x1a\x33.ordermesh.processor.v1.CreateAuthorizationResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12\x8a\x01\n\x14\x43\x61ptureAuthorization\x12\x33.ordermesh.processor.v1.CaptureAuthorizationRequest\x1a\x34.ordermesh.processor.v1.CaptureAuthorizationResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12l\n\nVoidCharge\x12).ordermesh.processor.v1.VoidChargeRequest\x1a*.ordermesh.processor.v1.VoidChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12r\n\x0cRefundCharge\x12+.ordermesh.processor.v1.RefundChargeRequest\x1a,.ordermesh.processor.v1.RefundChargeResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12i\n\tGetCharge\x12(.ordermesh.processor.v1.GetChargeRequest\x1a).ordermesh.processor.v1.GetChargeResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECHARGEREQUEST'].fields_by_name['amount']._serialized_options = b'\272H\253\002\272\001\244\002\n\rmoney_invalid\022Dmust be above zero, in whole cents, with a currency code such as EUR\032\314\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
   _globals['_CREATECHARGEREQUEST'].fields_by_name['payment_token']._loaded_options = None
   _globals['_CREATECHARGEREQUEST'].fields_by_name['payment_token']._serialized_options = b'\200\001\001\272H\006r\004\020\001\030d'
+  _globals['_CREATEAUTHORIZATIONREQUEST'].fields_by_name['key']._loaded_options = None
+  _globals['_CREATEAUTHORIZATIONREQUEST'].fields_by_name['key']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_CREATEAUTHORIZATIONREQUEST'].fields_by_name['amount']._loaded_options = None
+  _globals['_CREATEAUTHORIZATIONREQUEST'].fields_by_name['amount']._serialized_options = b'\272H\253\002\272\001\244\002\n\rmoney_invalid\022Dmust be above zero, in whole cents, with a currency code such as EUR\032\314\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
+  _globals['_CREATEAUTHORIZATIONREQUEST'].fields_by_name['payment_token']._loaded_options = None
+  _globals['_CREATEAUTHORIZATIONREQUEST'].fields_by_name['payment_token']._serialized_options = b'\200\001\001\272H\006r\004\020\001\030d'
+  _globals['_CAPTUREAUTHORIZATIONREQUEST'].fields_by_name['key']._loaded_options = None
+  _globals['_CAPTUREAUTHORIZATIONREQUEST'].fields_by_name['key']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_VOIDCHARGEREQUEST'].fields_by_name['key']._loaded_options = None
   _globals['_VOIDCHARGEREQUEST'].fields_by_name['key']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_REFUNDCHARGEREQUEST'].fields_by_name['key']._loaded_options = None
@@ -49,6 +57,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCHARGEREQUEST'].fields_by_name['key']._serialized_options = b'\272H\006r\004\020\001\030d'
   _globals['_PROCESSORSERVICE'].methods_by_name['CreateCharge']._loaded_options = None
   _globals['_PROCESSORSERVICE'].methods_by_name['CreateCharge']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_PROCESSORSERVICE'].methods_by_name['CreateAuthorization']._loaded_options = None
+  _globals['_PROCESSORSERVICE'].methods_by_name['CreateAuthorization']._serialized_options = b'\220\002\002\210\265\030\004'
+  _globals['_PROCESSORSERVICE'].methods_by_name['CaptureAuthorization']._loaded_options = None
+  _globals['_PROCESSORSERVICE'].methods_by_name['CaptureAuthorization']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_PROCESSORSERVICE'].methods_by_name['VoidCharge']._loaded_options = None
   _globals['_PROCESSORSERVICE'].methods_by_name['VoidCharge']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_PROCESSORSERVICE'].methods_by_name['RefundCharge']._loaded_options = None
@@ -59,18 +71,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREATECHARGEREQUEST']._serialized_end=628
   _globals['_CREATECHARGERESPONSE']._serialized_start=630
   _globals['_CREATECHARGERESPONSE']._serialized_end=700
-  _globals['_VOIDCHARGEREQUEST']._serialized_start=702
-  _globals['_VOIDCHARGEREQUEST']._serialized_end=745
-  _globals['_VOIDCHARGERESPONSE']._serialized_start=747
-  _globals['_VOIDCHARGERESPONSE']._serialized_end=815
-  _globals['_REFUNDCHARGEREQUEST']._serialized_start=817
-  _globals['_REFUNDCHARGEREQUEST']._serialized_end=862
-  _globals['_REFUNDCHARGERESPONSE']._serialized_start=864
-  _globals['_REFUNDCHARGERESPONSE']._serialized_end=934
-  _globals['_GETCHARGEREQUEST']._serialized_start=936
-  _globals['_GETCHARGEREQUEST']._serialized_end=978
-  _globals['_GETCHARGERESPONSE']._serialized_start=980
-  _globals['_GETCHARGERESPONSE']._serialized_end=1047
-  _globals['_PROCESSORSERVICE']._serialized_start=1050
-  _globals['_PROCESSORSERVICE']._serialized_end=1517
+  _globals['_CREATEAUTHORIZATIONREQUEST']._serialized_start=703
+  _globals['_CREATEAUTHORIZATIONREQUEST']._serialized_end=1135
+  _globals['_CREATEAUTHORIZATIONRESPONSE']._serialized_start=1137
+  _globals['_CREATEAUTHORIZATIONRESPONSE']._serialized_end=1214
+  _globals['_CAPTUREAUTHORIZATIONREQUEST']._serialized_start=1216
+  _globals['_CAPTUREAUTHORIZATIONREQUEST']._serialized_end=1269
+  _globals['_CAPTUREAUTHORIZATIONRESPONSE']._serialized_start=1271
+  _globals['_CAPTUREAUTHORIZATIONRESPONSE']._serialized_end=1349
+  _globals['_VOIDCHARGEREQUEST']._serialized_start=1351
+  _globals['_VOIDCHARGEREQUEST']._serialized_end=1394
+  _globals['_VOIDCHARGERESPONSE']._serialized_start=1396
+  _globals['_VOIDCHARGERESPONSE']._serialized_end=1464
+  _globals['_REFUNDCHARGEREQUEST']._serialized_start=1466
+  _globals['_REFUNDCHARGEREQUEST']._serialized_end=1511
+  _globals['_REFUNDCHARGERESPONSE']._serialized_start=1513
+  _globals['_REFUNDCHARGERESPONSE']._serialized_end=1583
+  _globals['_GETCHARGEREQUEST']._serialized_start=1585
+  _globals['_GETCHARGEREQUEST']._serialized_end=1627
+  _globals['_GETCHARGERESPONSE']._serialized_start=1629
+  _globals['_GETCHARGERESPONSE']._serialized_end=1696
+  _globals['_PROCESSORSERVICE']._serialized_start=1699
+  _globals['_PROCESSORSERVICE']._serialized_end=2445
 # @@protoc_insertion_point(module_scope)

@@ -75,6 +75,108 @@ class CreateChargeResponse(_message.Message):
 Global___CreateChargeResponse: _TypeAlias = CreateChargeResponse  # noqa: Y015
 
 @_typing.final
+class CreateAuthorizationRequest(_message.Message):
+    """An authorisation to make."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    PAYMENT_TOKEN_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """The merchant's key for it, and for its capture."""
+    payment_token: _builtins.str
+    """The means of payment: one of the test tokens."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """What to set aside."""
+
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        payment_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "key", b"key", "payment_token", b"payment_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateAuthorizationRequest: _TypeAlias = CreateAuthorizationRequest  # noqa: Y015
+
+@_typing.final
+class CreateAuthorizationResponse(_message.Message):
+    """The authorisation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHARGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def charge(self) -> _processor_pb2.Charge:
+        """AUTHORIZED or DECLINED; APPROVED when it was captured since, VOIDED when the key was killed."""
+
+    def __init__(
+        self,
+        *,
+        charge: _processor_pb2.Charge | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CreateAuthorizationResponse: _TypeAlias = CreateAuthorizationResponse  # noqa: Y015
+
+@_typing.final
+class CaptureAuthorizationRequest(_message.Message):
+    """An authorisation to capture, whole."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KEY_FIELD_NUMBER: _builtins.int
+    key: _builtins.str
+    """The merchant's key."""
+    def __init__(
+        self,
+        *,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaptureAuthorizationRequest: _TypeAlias = CaptureAuthorizationRequest  # noqa: Y015
+
+@_typing.final
+class CaptureAuthorizationResponse(_message.Message):
+    """The charge that it has become."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHARGE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def charge(self) -> _processor_pb2.Charge:
+        """APPROVED; DECLINED, VOIDED or REFUNDED when that came first."""
+
+    def __init__(
+        self,
+        *,
+        charge: _processor_pb2.Charge | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["charge", b"charge"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaptureAuthorizationResponse: _TypeAlias = CaptureAuthorizationResponse  # noqa: Y015
+
+@_typing.final
 class VoidChargeRequest(_message.Message):
     """A key to kill."""
 

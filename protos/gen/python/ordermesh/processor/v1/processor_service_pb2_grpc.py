@@ -40,6 +40,16 @@ class ProcessorServiceStub:
                 request_serializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateChargeRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateChargeResponse.FromString,
                 _registered_method=True)
+        self.CreateAuthorization = channel.unary_unary(
+                '/ordermesh.processor.v1.ProcessorService/CreateAuthorization',
+                request_serializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateAuthorizationRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateAuthorizationResponse.FromString,
+                _registered_method=True)
+        self.CaptureAuthorization = channel.unary_unary(
+                '/ordermesh.processor.v1.ProcessorService/CaptureAuthorization',
+                request_serializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CaptureAuthorizationRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CaptureAuthorizationResponse.FromString,
+                _registered_method=True)
         self.VoidCharge = channel.unary_unary(
                 '/ordermesh.processor.v1.ProcessorService/VoidCharge',
                 request_serializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.VoidChargeRequest.SerializeToString,
@@ -69,9 +79,24 @@ class ProcessorServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateAuthorization(self, request, context):
+        """Sets money aside once per key, to be captured or voided later; answers like a charge.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CaptureAuthorization(self, request, context):
+        """Moves the money that was set aside, once. FAILED_PRECONDITION with reason CHARGE_NOT_AUTHORIZED for a
+        key under which nothing was; a declined, dead or refunded key is an answer, as with a charge.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def VoidCharge(self, request, context):
-        """Kills a key: a charge that arrives later is refused. FAILED_PRECONDITION with reason
-        CHARGE_APPROVED when the money has moved already.
+        """Kills a key: a charge that arrives later is refused, and what was set aside is free again.
+        FAILED_PRECONDITION with reason CHARGE_APPROVED when the money has moved already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,6 +123,16 @@ def add_ProcessorServiceServicer_to_server(servicer, server):
                     servicer.CreateCharge,
                     request_deserializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateChargeRequest.FromString,
                     response_serializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateChargeResponse.SerializeToString,
+            ),
+            'CreateAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateAuthorization,
+                    request_deserializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateAuthorizationRequest.FromString,
+                    response_serializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateAuthorizationResponse.SerializeToString,
+            ),
+            'CaptureAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.CaptureAuthorization,
+                    request_deserializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CaptureAuthorizationRequest.FromString,
+                    response_serializer=ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CaptureAuthorizationResponse.SerializeToString,
             ),
             'VoidCharge': grpc.unary_unary_rpc_method_handler(
                     servicer.VoidCharge,
@@ -143,6 +178,60 @@ class ProcessorService:
             '/ordermesh.processor.v1.ProcessorService/CreateCharge',
             ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateChargeRequest.SerializeToString,
             ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateChargeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.processor.v1.ProcessorService/CreateAuthorization',
+            ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateAuthorizationRequest.SerializeToString,
+            ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CreateAuthorizationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CaptureAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.processor.v1.ProcessorService/CaptureAuthorization',
+            ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CaptureAuthorizationRequest.SerializeToString,
+            ordermesh_dot_processor_dot_v1_dot_processor__service__pb2.CaptureAuthorizationResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,9 +37,15 @@ class ProcessorServiceStub:
     """Charges once per key. A declined charge is an answer, not an error. UNAVAILABLE says nothing about
     whether money moved: repeat with the same key.
     """
+    CreateAuthorization: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.CreateAuthorizationRequest, _processor_service_pb2.CreateAuthorizationResponse]
+    """Sets money aside once per key, to be captured or voided later; answers like a charge."""
+    CaptureAuthorization: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.CaptureAuthorizationRequest, _processor_service_pb2.CaptureAuthorizationResponse]
+    """Moves the money that was set aside, once. FAILED_PRECONDITION with reason CHARGE_NOT_AUTHORIZED for a
+    key under which nothing was; a declined, dead or refunded key is an answer, as with a charge.
+    """
     VoidCharge: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.VoidChargeRequest, _processor_service_pb2.VoidChargeResponse]
-    """Kills a key: a charge that arrives later is refused. FAILED_PRECONDITION with reason
-    CHARGE_APPROVED when the money has moved already.
+    """Kills a key: a charge that arrives later is refused, and what was set aside is free again.
+    FAILED_PRECONDITION with reason CHARGE_APPROVED when the money has moved already.
     """
     RefundCharge: _grpc.UnaryUnaryMultiCallable[_processor_service_pb2.RefundChargeRequest, _processor_service_pb2.RefundChargeResponse]
     """Pays an approved charge back, once."""
@@ -55,9 +61,15 @@ class ProcessorServiceAsyncStub(ProcessorServiceStub):
     """Charges once per key. A declined charge is an answer, not an error. UNAVAILABLE says nothing about
     whether money moved: repeat with the same key.
     """
+    CreateAuthorization: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.CreateAuthorizationRequest, _processor_service_pb2.CreateAuthorizationResponse]  # type: ignore[assignment]
+    """Sets money aside once per key, to be captured or voided later; answers like a charge."""
+    CaptureAuthorization: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.CaptureAuthorizationRequest, _processor_service_pb2.CaptureAuthorizationResponse]  # type: ignore[assignment]
+    """Moves the money that was set aside, once. FAILED_PRECONDITION with reason CHARGE_NOT_AUTHORIZED for a
+    key under which nothing was; a declined, dead or refunded key is an answer, as with a charge.
+    """
     VoidCharge: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.VoidChargeRequest, _processor_service_pb2.VoidChargeResponse]  # type: ignore[assignment]
-    """Kills a key: a charge that arrives later is refused. FAILED_PRECONDITION with reason
-    CHARGE_APPROVED when the money has moved already.
+    """Kills a key: a charge that arrives later is refused, and what was set aside is free again.
+    FAILED_PRECONDITION with reason CHARGE_APPROVED when the money has moved already.
     """
     RefundCharge: _aio.UnaryUnaryMultiCallable[_processor_service_pb2.RefundChargeRequest, _processor_service_pb2.RefundChargeResponse]  # type: ignore[assignment]
     """Pays an approved charge back, once."""
@@ -78,13 +90,31 @@ class ProcessorServiceServicer(metaclass=_abc_1.ABCMeta):
         """
 
     @_abc_1.abstractmethod
+    def CreateAuthorization(
+        self,
+        request: _processor_service_pb2.CreateAuthorizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_processor_service_pb2.CreateAuthorizationResponse, _abc.Awaitable[_processor_service_pb2.CreateAuthorizationResponse]]:
+        """Sets money aside once per key, to be captured or voided later; answers like a charge."""
+
+    @_abc_1.abstractmethod
+    def CaptureAuthorization(
+        self,
+        request: _processor_service_pb2.CaptureAuthorizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_processor_service_pb2.CaptureAuthorizationResponse, _abc.Awaitable[_processor_service_pb2.CaptureAuthorizationResponse]]:
+        """Moves the money that was set aside, once. FAILED_PRECONDITION with reason CHARGE_NOT_AUTHORIZED for a
+        key under which nothing was; a declined, dead or refunded key is an answer, as with a charge.
+        """
+
+    @_abc_1.abstractmethod
     def VoidCharge(
         self,
         request: _processor_service_pb2.VoidChargeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_processor_service_pb2.VoidChargeResponse, _abc.Awaitable[_processor_service_pb2.VoidChargeResponse]]:
-        """Kills a key: a charge that arrives later is refused. FAILED_PRECONDITION with reason
-        CHARGE_APPROVED when the money has moved already.
+        """Kills a key: a charge that arrives later is refused, and what was set aside is free again.
+        FAILED_PRECONDITION with reason CHARGE_APPROVED when the money has moved already.
         """
 
     @_abc_1.abstractmethod
