@@ -20,7 +20,8 @@ APPLIES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "PaymentProcessed": CHOREOGRAPHY,
         "StockReservationFailed": CHOREOGRAPHY,
         "StockReleased": CHOREOGRAPHY,
-        "StockReservationExpired": frozenset({"SYNC"}),
+        "StockReservationExpired": frozenset({"SYNC", "ORCHESTRATION"}),
+        "ShipmentDelivered": frozenset({"ORCHESTRATION"}),
     },
     "inventory": {
         "OrderPlaced": CHOREOGRAPHY,
@@ -39,6 +40,10 @@ APPLIES: Mapping[str, Mapping[str, frozenset[str]]] = {
         "OrderCancellationRequested": EVERY,
         "OrderConfirmed": EVERY,
         "OrderCancelled": EVERY,
+        "OrderAwaitingApproval": EVERY,
+        "OrderApproved": EVERY,
+        "OrderShipped": EVERY,
+        "OrderDelivered": EVERY,
     },
 }
 

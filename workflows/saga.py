@@ -84,9 +84,7 @@ class Saga:
             raise StepRefused(reason) from error
         self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_DONE, output.state)
 
-    async def wait_for(
-        self, name: str, there: Callable[[], bool], timeout: timedelta | None = None
-    ) -> bool:
+    async def wait_for(self, name: str, there: Callable[[], bool], timeout: timedelta | None = None) -> bool:
         """Wait for what somebody else does; False if the time is over first. Raises StepRefused."""
         seen = self._begin(name)
         try:

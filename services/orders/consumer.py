@@ -1,4 +1,4 @@
-"""The events that orders reacts to: ends of choreographed sagas, and overdue holds of synchronous ones."""
+"""The events that orders reacts to: ends of choreographed sagas, and what drivers and workflows wait for."""
 
 from kit.dispatch import Reaction, Subscription
 from kit.events import Event
@@ -8,12 +8,14 @@ from ordermesh.inventory.v1.inventory_events_pb2 import (
     StockReservationFailed,
 )
 from ordermesh.payments.v1.payments_events_pb2 import PaymentProcessed
+from ordermesh.shipping.v1.shipping_events_pb2 import ShipmentDelivered
 from services.orders import hearing, messages
 from services.orders.hearing import Orchestrating
 from services.orders.usecases import UnitOfWork
 
-TOPICS = ("ordermesh.inventory.v1", "ordermesh.payments.v1")
+TOPICS = ("ordermesh.inventory.v1", "ordermesh.payments.v1", "ordermesh.shipping.v1")
 CHOREOGRAPHY = frozenset({"CHOREOGRAPHY"})
+ORCHESTRATION = frozenset({"ORCHESTRATION"})
 DRIVEN = frozenset({"SYNC", "ORCHESTRATION"})
 
 
@@ -28,6 +30,7 @@ class OrdersConsumer:
             Reaction(StockReservationFailed, self.stock_reservation_failed, CHOREOGRAPHY),
             Reaction(StockReleased, self.stock_released, CHOREOGRAPHY),
             Reaction(StockReservationExpired, self.reservation_expired, DRIVEN),
+            Reaction(ShipmentDelivered, self.shipment_delivered, ORCHESTRATION),
         )
         self.subscription = Subscription(group, TOPICS, reactions)
 
@@ -49,3 +52,7 @@ class OrdersConsumer:
             await hearing.wake_sweeper(event.key, event.event_id, self._uow)
         else:
             await hearing.tell_workflow(messages.reservation_expired(event), self._uow, self._orchestration)
+
+    async def shipment_delivered(self, event: Event, message: ShipmentDelivered) -> None:
+        """The customer has it: the order's workflow waits for that."""
+        await hearing.tell_workflow(messages.shipment_delivered(event), self._uow, self._orchestration)

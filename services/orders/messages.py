@@ -120,6 +120,11 @@ def reservation_expired(event: Event) -> TellWorkflow:
     return TellWorkflow(event.key, event.event_id, "cancel", "RESERVATION_EXPIRED")
 
 
+def shipment_delivered(event: Event) -> TellWorkflow:
+    """The command in an event."""
+    return TellWorkflow(event.key, event.event_id, "delivered")
+
+
 def stock_reservation_failed(event: Event, message: StockReservationFailed) -> HearOutcome:
     """The command in an event."""
     return HearOutcome(event.key, event.event_id, Told.STOCK_RESERVATION_FAILED, message.reason)

@@ -24,7 +24,7 @@ def build(settings: Settings) -> App:
     events = Eventing("shipping", database, settings.kafka_address, background)
     uow = ShippingUnitOfWork(database, events.relay, messages.to_event)
     return App(
-        database=database,
+        engine=database,
         tokens=TokenVerifier(keys_of(users)),
         servicers={
             "ordermesh.shipping.v1.ShippingService": ShippingServicer(uow, settings.delivery_seconds),

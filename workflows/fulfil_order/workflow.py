@@ -1,4 +1,4 @@
-"""The order saga, long flow: approval by a person, a shipment, and the money taken only when both are there."""
+"""The order saga, long flow: approval by a person, a shipment, the money taken when both are there."""
 
 from temporalio import workflow
 

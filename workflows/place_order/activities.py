@@ -14,14 +14,13 @@ from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2_grpc
 from ordermesh.inventory.v1 import inventory_service_pb2 as inventory
 from ordermesh.notifications.v1 import notifications_service_pb2 as notifications
 from ordermesh.notifications.v1 import notifications_service_pb2_grpc
-from ordermesh.orders.v1 import orders_pb2, orders_saga_service_pb2_grpc
 from ordermesh.orders.v1 import orders_saga_service_pb2 as orders
-from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
+from ordermesh.orders.v1 import orders_saga_service_pb2_grpc
 from ordermesh.payments.v1 import payments_service_pb2 as payments
+from ordermesh.payments.v1 import payments_service_pb2_grpc
 from ordermesh.sagas.v1.sagas_pb2 import COORDINATION_ORCHESTRATION
 from ordermesh.sagas.v1.workflows_pb2 import SagaStepInput, SagaStepOutput
 from workflows.participants import NONE, TOO_LATE, ask, done, key, order_state, payment_state
-
 
 BEYOND_APPROVAL = timedelta(hours=1)
 """How much longer the stock is held than an approval may take."""

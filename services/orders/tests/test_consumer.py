@@ -89,9 +89,7 @@ class Shop:
             Coordination.SYNC: Journalled(self.uow, changes),
         }
         letters = DeadLetters(CONSUMER, self.database, RememberingRecords())
-        orchestration = Orchestration(
-            self.uow, NobodyThere(TEMPORAL, "sagas", APPROVAL), Background()
-        )
+        orchestration = Orchestration(self.uow, NobodyThere(TEMPORAL, "sagas", APPROVAL), Background())
         self.modes[Coordination.ORCHESTRATION] = orchestration
         consumer = OrdersConsumer(CONSUMER, self.uow, orchestration)
         self.dispatcher = Dispatcher(consumer.subscription, letters)
