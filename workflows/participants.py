@@ -4,12 +4,13 @@ from collections.abc import Container
 from typing import Any
 from uuid import UUID
 
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 import kit
 from kit import call, telemetry
 from kit.channels import A, Peer, Q, Refused, Unanswered
 from kit.ids import step_key
+from kit.logs import log
 from ordermesh.orders.v1 import orders_pb2
 from ordermesh.payments.v1 import payments_pb2
 from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, SagaStepInput, SagaStepOutput
@@ -43,10 +44,23 @@ async def ask(peer: Peer, method: Any, request: Q, order: OrderSaga, ends: Conta
         reason = (
             error.details.get("cancel_reason", error.reason) if error.reason == CANCELLED else error.reason
         )
-        raise ApplicationError(str(error), type=reason, non_retryable=error.reason in ends) from None
+        raise _failure(str(error), reason, ends_tries=error.reason in ends) from None
     except Unanswered as error:
-        raise ApplicationError(str(error), type=str(error.details["cause"])) from None
+        cause = str(error.details["cause"])
+        log().warning("step_waits", order_id=order.order_id, dependency=peer.name, cause=cause)
+        raise _failure(str(error), cause) from None
     return answer
+
+
+def not_yet(what: str, state: str) -> ApplicationError:
+    """The participant has promised, and is to be asked again."""
+    return _failure(what, state)
+
+
+def _failure(said: str, kind: str, *, ends_tries: bool = False) -> ApplicationError:
+    """Benign: the SDK would log each with a stack trace, and none of them is a fault of the worker."""
+    benign = ApplicationErrorCategory.BENIGN
+    return ApplicationError(said, type=kind, non_retryable=ends_tries, category=benign)
 
 
 def key(step: SagaStepInput, name: str) -> str:

@@ -7,7 +7,6 @@ stands in no history.
 from datetime import timedelta
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from kit.channels import Peer
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2_grpc
@@ -16,12 +15,18 @@ from ordermesh.notifications.v1 import notifications_service_pb2 as notification
 from ordermesh.notifications.v1 import notifications_service_pb2_grpc
 from ordermesh.orders.v1 import orders_saga_service_pb2 as orders
 from ordermesh.orders.v1 import orders_saga_service_pb2_grpc
+from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
 from ordermesh.payments.v1 import payments_service_pb2 as payments
-from ordermesh.payments.v1 import payments_service_pb2_grpc
 from ordermesh.sagas.v1.sagas_pb2 import COORDINATION_ORCHESTRATION
 from ordermesh.sagas.v1.workflows_pb2 import SagaStepInput, SagaStepOutput
-from workflows.participants import NONE, TOO_LATE, ask, done, key, order_state, payment_state
+from workflows.participants import NONE, TOO_LATE, ask, done, key, not_yet, order_state, payment_state
 
+UNPAID = (
+    payments_pb2.PAYMENT_STATE_DECLINED,
+    payments_pb2.PAYMENT_STATE_VOIDED,
+    payments_pb2.PAYMENT_STATE_REFUNDED,
+)
+"""No money has moved, or none stays moved, and none will."""
 BEYOND_APPROVAL = timedelta(hours=1)
 """How much longer the stock is held than an approval may take."""
 
@@ -32,7 +37,10 @@ class OrderActivities:
     def __init__(
         self, orders_peer: Peer, inventory_peer: Peer, payments_peer: Peer, notifications_peer: Peer
     ) -> None:
-        self._peers = (orders_peer, inventory_peer, payments_peer, notifications_peer)
+        self._orders_peer = orders_peer
+        self._inventory_peer = inventory_peer
+        self._payments_peer = payments_peer
+        self._notifications_peer = notifications_peer
         self._orders = orders_saga_service_pb2_grpc.OrderSagaServiceStub(orders_peer.channel)
         self._inventory = inventory_service_pb2_grpc.InventoryServiceStub(inventory_peer.channel)
         self._payments = payments_service_pb2_grpc.PaymentsServiceStub(payments_peer.channel)
@@ -52,7 +60,7 @@ class OrderActivities:
         if step.order.needs_approval:
             request.hold.FromTimedelta(step.order.approval_timeout.ToTimedelta() + BEYOND_APPROVAL)
         answer: inventory.ReserveStockResponse = await ask(
-            self._peers[1], self._inventory.ReserveStock, request, step.order
+            self._inventory_peer, self._inventory.ReserveStock, request, step.order
         )
         done("reserve")
         return _reservation(answer.reservation)
@@ -67,7 +75,7 @@ class OrderActivities:
             coordination=COORDINATION_ORCHESTRATION,
         )
         answer: inventory.ReleaseStockResponse = await ask(
-            self._peers[1], self._inventory.ReleaseStock, request, step.order, ends=NONE
+            self._inventory_peer, self._inventory.ReleaseStock, request, step.order, ends=NONE
         )
         done("release")
         return _reservation(answer.reservation)
@@ -81,7 +89,7 @@ class OrderActivities:
             coordination=COORDINATION_ORCHESTRATION,
         )
         answer: inventory.CommitStockResponse = await ask(
-            self._peers[1], self._inventory.CommitStock, request, step.order, ends=NONE
+            self._inventory_peer, self._inventory.CommitStock, request, step.order, ends=NONE
         )
         done("commit")
         return _reservation(answer.reservation)
@@ -90,7 +98,7 @@ class OrderActivities:
     async def process_payment(self, step: SagaStepInput) -> SagaStepOutput:
         """Charge once. Refused: PAYMENT_DECLINED, or the reason of a cancel that came first."""
         token: orders.GetPaymentTokenResponse = await ask(
-            self._peers[0],
+            self._orders_peer,
             self._orders.GetPaymentToken,
             orders.GetPaymentTokenRequest(order_id=step.order.order_id),
             step.order,
@@ -104,7 +112,7 @@ class OrderActivities:
             coordination=COORDINATION_ORCHESTRATION,
         )
         answer: payments.ProcessPaymentResponse = await ask(
-            self._peers[2], self._payments.ProcessPayment, request, step.order
+            self._payments_peer, self._payments.ProcessPayment, request, step.order
         )
         done("charge")
         return payment_state(answer.payment)
@@ -119,12 +127,12 @@ class OrderActivities:
             coordination=COORDINATION_ORCHESTRATION,
         )
         answer: payments.CancelPaymentResponse = await ask(
-            self._peers[2], self._payments.CancelPayment, request, step.order, ends=(TOO_LATE,)
+            self._payments_peer, self._payments.CancelPayment, request, step.order, ends=(TOO_LATE,)
         )
         done("cancel-payment")
         output = payment_state(answer.payment)
-        if answer.payment.cancel_requested:
-            raise ApplicationError("promised; the processor has not answered yet", type=output.state)
+        if answer.payment.state not in UNPAID:
+            raise not_yet("promised; the processor has not answered yet", output.state)
         return output
 
     @activity.defn(name="ConfirmOrder")
@@ -132,7 +140,7 @@ class OrderActivities:
         """Tell the order that it is paid."""
         request = orders.ConfirmOrderRequest(request_id=key(step, "confirm"), order_id=step.order.order_id)
         answer: orders.ConfirmOrderResponse = await ask(
-            self._peers[0], self._orders.ConfirmOrder, request, step.order, ends=NONE
+            self._orders_peer, self._orders.ConfirmOrder, request, step.order, ends=NONE
         )
         done("confirm")
         return order_state(answer.order)
@@ -144,7 +152,7 @@ class OrderActivities:
             request_id=key(step, "close"), order_id=step.order.order_id, reason=step.reason
         )
         answer: orders.CloseOrderResponse = await ask(
-            self._peers[0], self._orders.CloseOrder, request, step.order, ends=NONE
+            self._orders_peer, self._orders.CloseOrder, request, step.order, ends=NONE
         )
         done("close")
         return order_state(answer.order)
@@ -159,7 +167,9 @@ class OrderActivities:
             total=step.order.total,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        await ask(self._peers[3], self._notifications.SendConfirmation, request, step.order, ends=NONE)
+        await ask(
+            self._notifications_peer, self._notifications.SendConfirmation, request, step.order, ends=NONE
+        )
         done("send-confirmation")
         return SagaStepOutput(state="RECORDED")
 
