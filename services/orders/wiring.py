@@ -31,6 +31,14 @@ from services.orders.usecases import Mode
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
+def build_workflows(settings: Settings) -> Workflows:
+    """The order workflows on Temporal, which need not be there yet."""
+    converter = data_converter(read_keys(settings.payload_keys))
+    temporal = Temporal(settings.temporal_address, settings.temporal_namespace, converter=converter)
+    approval = Approval(settings.approval_limit, settings.approval)
+    return Workflows(temporal, settings.temporal_task_queue, approval)
+
+
 def build(settings: Settings) -> App:
     """The whole service, not started yet."""
     database = Database(settings.database_url.get_secret_value(), MIGRATIONS)
@@ -43,14 +51,7 @@ def build(settings: Settings) -> App:
     background = Background()
     events = Eventing("orders", database, settings.kafka_address, background)
     uow = OrdersUnitOfWork(database, changes, events.relay, messages.to_event)
-    temporal = Temporal(
-        settings.temporal_address,
-        settings.temporal_namespace,
-        converter=data_converter(read_keys(settings.payload_keys)),
-    )
-    workflows = Workflows(
-        temporal, settings.temporal_task_queue, Approval(settings.approval_limit, settings.approval)
-    )
+    workflows = build_workflows(settings)
     orchestration = Orchestration(uow, workflows, background)
     events.consume(OrdersConsumer(CONSUMER, uow, orchestration).subscription)
     participants = Participants(inventory, payments, notifications)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from services.inventory import domain as inventory
 from services.inventory.domain import State as Stand
-from services.orders.domain import FINAL
 from services.orders.domain import State as End
 from services.payments.domain import State as Pay
 from services.payments.processor.domain import State as Ledger
@@ -37,7 +36,7 @@ ALWAYS: Mapping[str, Rule] = {
 }
 
 AT_REST: Mapping[str, Rule] = {
-    "an order at rest is decided": lambda saga: saga.order.state in FINAL,
+    "an order at rest is decided": lambda saga: saga.order.is_final,
     "a confirmed order at rest has its stock": lambda saga: (
         saga.order.state is not End.CONFIRMED or saga.reservation.state is Stand.COMMITTED
     ),
@@ -62,7 +61,7 @@ def flaws_of(saga: Saga) -> tuple[str, ...]:
 
 def flaws_of_step(before: Saga, step: Step) -> tuple[str, ...]:
     """The rules that a step breaks, or the state that it leads to."""
-    changed = before.order.state in FINAL and step.saga.order != before.order
+    changed = before.order.is_final and step.saga.order != before.order
     return ((FINALITY,) if changed else ()) + ((ALARM,) if step.alarm else ()) + flaws_of(step.saga)
 
 

@@ -31,6 +31,10 @@ LINES = (Line("MUG-BLUE", 2, 2500), Line("TEA-GREEN", 1, 480))
 CELLS = {
     (State.NONE, Told.PLACED): State.PLACED,
     (State.PLACED, Told.CANCELLATION_REQUESTED): State.PLACED,
+    (State.PLACED, Told.AWAITING_APPROVAL): State.PLACED,
+    (State.PLACED, Told.APPROVED): State.PLACED,
+    (State.CONFIRMED, Told.SHIPPED): State.CONFIRMED,
+    (State.CONFIRMED, Told.DELIVERED): State.CONFIRMED,
     (State.PLACED, Told.CONFIRMED): State.CONFIRMED,
     (State.PLACED, Told.CANCELLED): State.CANCELLED,
 }
