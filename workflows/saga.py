@@ -36,10 +36,13 @@ class StepRefused(Exception):
 
 
 class Saga:
-    """One order's saga. `close` is the undo of the order itself, the last of all."""
+    """One order's saga. `close` is the undo of the order itself, the last of all. The `arbiter`, the payment's
+    undo, is the first of all if somebody wants the order cancelled.
+    """
 
-    def __init__(self, order: OrderSaga, close: Step) -> None:
+    def __init__(self, order: OrderSaga, close: Step, arbiter: Step) -> None:
         self._order = order
+        self._arbiter = arbiter
         self._undo = [close]
         self._cancel = ""
         self._reached: set[SagaStage.ValueType] = set()
@@ -142,6 +145,7 @@ class Saga:
 
     def _give_up_if_cancelled(self) -> None:
         if self._wants_out():
+            self._undo.append(self._arbiter)
             raise StepRefused(self._cancel)
 
     def _begin(

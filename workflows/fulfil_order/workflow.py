@@ -28,7 +28,7 @@ class FulfilOrder(SagaHandlers):
 
     @workflow.init
     def __init__(self, order: OrderSaga) -> None:
-        self.saga = Saga(order, close=CLOSE)
+        self.saga = Saga(order, close=CLOSE, arbiter=CANCEL_PAYMENT)
         self._asks = False  # a person
         self._answer = ""
         self._delivered = False
