@@ -36,8 +36,8 @@ class StepRefused(Exception):
 
 
 class Saga:
-    """One order's saga. `close` is the undo of the order itself, the last of all. The `arbiter`, the payment's
-    undo, is the first of all if somebody wants the order cancelled.
+    """One order's saga. `close` is the undo of the order itself, the last of all. The `arbiter`, that of
+    the payment, is the first of all if somebody wants the order cancelled.
     """
 
     def __init__(self, order: OrderSaga, close: Step, arbiter: Step) -> None:

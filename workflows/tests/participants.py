@@ -1,4 +1,4 @@
-"""The participants as a workflow sees them: every activity answers as its service's table says, for one order.
+"""The participants as a workflow sees them: each activity answers as its service's table says.
 
 Tests of workflows need hours of outage and a refusal at every step; the real services behind the real
 activities are in `tests/sagas`.
@@ -66,7 +66,7 @@ class Participants:
         return [self._activity(name) for name in STATES]
 
     def effects(self) -> list[str]:
-        """What was done, each once: a local activity is repeated when its workflow task is, with the same key."""
+        """What was done, each once: a local activity is repeated with its workflow task."""
         return list(dict.fromkeys(self.done))
 
     def _activity(self, name: str) -> Callable[..., Any]:

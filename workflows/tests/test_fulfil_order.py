@@ -12,7 +12,7 @@ from workflows.tests.participants import Gate, Participants
 
 TRIES = 100
 """At most 5 s apart: minutes."""
-pytestmark = [pytest.mark.temporal, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = pytest.mark.temporal
 
 OLGA = SagaApproval(decided_by="00000000-0000-4000-8000-00000000001a")
 TO_THE_PIVOT = ["ReserveStock", "AuthorizePayment", "BookShipment", "CapturePayment"]
@@ -99,7 +99,7 @@ async def test_an_approval_lets_the_order_go_on_and_is_given_once(bench: Bench) 
         with pytest.raises(WorkflowUpdateFailedError):
             await handle.execute_update(update, OLGA, result_type=SagaState)
     state = await delivered(handle)
-    expected = TO_THE_PIVOT[:2] + ["AwaitApproval", "ResumeOrder"] + TO_THE_PIVOT[2:] + AFTER
+    expected = [*TO_THE_PIVOT[:2], "AwaitApproval", "ResumeOrder", *TO_THE_PIVOT[2:], *AFTER]
     assert (state.phase, participants.effects()) == (DONE, expected)
 
 
