@@ -220,7 +220,10 @@ async def test_a_bad_card_is_declined_when_it_is_authorised(shop: Shop) -> None:
         assert (told.reason, told.metadata["decline_code"]) == ("PAYMENT_DECLINED", "expired_card")
 
 
-async def test_an_open_authorisation_is_voided_by_a_cancel(shop: Shop) -> None:
+async def test_an_open_authorisation_is_voided_by_a_cancel(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.payments.usecases.CANCEL_SECONDS", 4.5)
     order_id = uuid.uuid4()
     await shop.authorize(order_id)
     assert (await shop.cancel(order_id)).state == VOIDED
