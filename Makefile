@@ -15,7 +15,7 @@ UV := var/venv/bootstrap/bin/uv
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
   lag mail load grpcurl lock \
-  test test-long test-unit check conformance sizes format generate publish-protos
+  test test-long test-unit check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
 ##@ Run the suite
@@ -120,6 +120,9 @@ generate: install ## Generate the code of the protos anew
 
 publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only
 	@$(APP)/buf build protos --path protos/ordermesh --exclude-source-info -o protos/published.binpb
+
+record-histories: install ## Keep a history of each new way that a workflow can go (ALL=1: of all anew)
+	@$(RUN) -m workflows.tests.record $(if $(ALL),--all)
 
 ##@ Maintain it
 

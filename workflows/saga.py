@@ -5,6 +5,7 @@ Runs inside a workflow, so it has no clock, no chance and no I/O of its own.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -77,6 +78,7 @@ class Saga:
         await workflow.wait_condition(lambda: asked.done() or self._wants_out())
         if not asked.done():
             asked.cancel()
+            asked.add_done_callback(_unheard)
             self._settle(seen, SagaStepStatus.SAGA_STEP_STATUS_FAILED, self._cancel)
             self._give_up_if_cancelled()
         try:
@@ -165,6 +167,12 @@ class Saga:
         seen.since.FromDatetime(workflow.now())
         self._state.waiting_for = ""
         self._state.ClearField("waiting_since")
+
+
+def _unheard(asked: asyncio.Future[SagaStepOutput]) -> None:
+    """Whatever becomes of a step that was given up: the payment's answer counts."""
+    if not asked.cancelled():
+        asked.exception()
 
 
 def _reason(error: FailureError) -> str:

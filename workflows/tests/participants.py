@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from ordermesh.sagas.v1.workflows_pb2 import SagaStepInput, SagaStepOutput
 
@@ -34,6 +34,7 @@ STATES: Mapping[str, str] = {
     "ShipOrder": "SHIPPED",
     "DeliverOrder": "DELIVERED",
 }
+BENIGN = ApplicationErrorCategory.BENIGN
 PIVOTS = ("ProcessPayment", "CapturePayment")
 
 
@@ -83,9 +84,9 @@ class Participants:
             await gate.opened.wait()
         if self.away[name] > 0:
             self.away[name] -= 1
-            raise ApplicationError(f"{name}: nobody there", type="UNAVAILABLE")
+            raise ApplicationError("nobody there", type="UNAVAILABLE", category=BENIGN)
         if refusal := self._refusal(name):
-            raise ApplicationError(f"{name}: {refusal}", type=refusal, non_retryable=True)
+            raise ApplicationError(refusal, type=refusal, non_retryable=True, category=BENIGN)
         self._note(name, step)
         self.done.append(name)
         return SagaStepOutput(state=STATES[name])
