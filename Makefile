@@ -14,7 +14,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail load grpcurl lock \
+  lag mail approve load grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -48,6 +48,9 @@ dlq: install ## Records that consumers set aside: ALL=1, or one by SHOW=id REDRI
 
 lag: install ## What waits in outboxes, what consumers did, how far they are behind
 	@$(OPS) lag
+
+approve: install ## Approve an order of the long flow: ORDER=id (REJECT=1: reject it)
+	@$(OPS) approve $(if $(REJECT),--reject)
 
 mail: install ## The last mails that customers got: N=10, or those about one order whole: ORDER=id
 	@$(OPS) mail

@@ -19,6 +19,7 @@ from ordermesh.sagas.v1.workflows_pb2 import (
     SagaState,
     SagaStep,
     SagaStepInput,
+    SagaStepOutput,
     SagaStepStatus,
 )
 from workflows.attributes import ORDER_STATE
