@@ -19,7 +19,7 @@ PAGES = [
     ROOT / "protos" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-READMES = sorted((ROOT / "services").rglob("README.md"))
+READMES = [*sorted((ROOT / "services").rglob("README.md")), ROOT / "workflows" / "README.md"]
 TOP = "services|protos|kit|ops|envoy|tests|docs|.ci"
 MAX_README_LINES = 30
 MAX_PAGE_COLUMNS = 125
