@@ -196,16 +196,23 @@ def test_the_request_id_of_a_cancel_names_one_order(orders: Orders, buyer: Custo
     assert buyer.cancel(declined[1], request_id).reason == "REQUEST_ID_MISMATCH"
 
 
-def test_a_choreographed_order_is_accepted_at_once(buyer: Customer) -> None:
-    accepted = buyer.place(coordination=orders_pb2.COORDINATION_CHOREOGRAPHY)
+@pytest.mark.parametrize(
+    "coordination", [orders_pb2.COORDINATION_CHOREOGRAPHY, orders_pb2.COORDINATION_ORCHESTRATION]
+)
+def test_an_order_that_others_carry_is_accepted_at_once(
+    buyer: Customer, coordination: orders_pb2.Coordination.ValueType
+) -> None:
+    accepted = buyer.place(coordination=coordination)
     assert accepted.order is not None
     assert (accepted.code, accepted.order.state) == ("OK", orders_pb2.ORDER_STATE_PENDING)
 
 
-def test_a_coordination_that_is_not_built_says_so_and_places_nothing(buyer: Customer) -> None:
-    said = buyer.place(coordination=orders_pb2.COORDINATION_ORCHESTRATION)
-    assert (said.code, said.reason) == ("UNIMPLEMENTED", "COORDINATION_NOT_AVAILABLE")
-    assert buyer.all_orders() == []
+def test_the_server_picks_a_coordination_and_the_order_records_why(buyer: Customer) -> None:
+    placed = buyer.place(coordination=orders_pb2.COORDINATION_UNSPECIFIED).order
+    assert placed is not None
+    assert placed.coordination == orders_pb2.COORDINATION_CHOREOGRAPHY
+    assert placed.coordination_reason.startswith("left open by the caller; STANDARD has 3 steps")
+
 
 
 def test_the_server_chooses_when_the_caller_does_not(buyer: Customer) -> None:
