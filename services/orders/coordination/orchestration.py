@@ -5,6 +5,7 @@ sweeper repeats it until Temporal has it; so it is with a wish to cancel.
 """
 
 import asyncio
+from datetime import timedelta
 from uuid import UUID
 
 import kit
@@ -13,7 +14,7 @@ from kit.background import Background
 from kit.errors import Problem
 from kit.logs import log
 from services.orders import domain
-from services.orders.coordination.workflows import STAGES, StartRefused, Workflows
+from services.orders.coordination.workflows import STAGES, START_TIMEOUT, StartRefused, Workflows
 from services.orders.domain import Order, State, Wait
 from services.orders.outcome import Outcome, RequestInProgress, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
@@ -75,9 +76,10 @@ class Orchestration:
         if wait not in STAGES:
             self._background.spawn(self._start(order, traceparent), "start workflow")
             return order
-        seconds = call.remaining(ANSWER_SECONDS) - ANSWER_MARGIN
         try:
-            await self._workflows.start_and_wait(order, traceparent, wait, max(0.1, seconds))
+            if order.cancel_requested:  # an update that starts it cannot bring the wish along
+                await self._workflows.start(order, traceparent, min(START_TIMEOUT, _left()))
+            await self._workflows.start_and_wait(order, traceparent, wait, _left().total_seconds())
             kit.crashpoint("orders.after_workflow_start")
             self._background.spawn(self._started(order.order_id), "mark started")
         except (Problem, StartRefused) as problem:
@@ -121,15 +123,23 @@ class Orchestration:
         """Give its workflow what it has not heard; a repeat changes nothing there."""
         async with self._uow.begin() as tx:
             signals = await tx.orchestrations.signals(order_id)
+            started = await tx.orchestrations.has_started(order_id)
         for signal_id, reason in signals:
             try:
-                await self._workflows.cancel(order_id, reason)
+                heard = await self._workflows.cancel(order_id, reason)
             except (Problem, StartRefused) as problem:
                 log().warning("signal_waits", order_id=str(order_id), detail=str(problem))
                 return
+            if not heard and not started:
+                return  # there is none yet that could hear it; the sweeper comes back when there is
             kit.crashpoint("orders.after_signal")
             async with self._uow.begin() as tx:
                 await tx.orchestrations.signal_sent(signal_id)
+
+
+def _left() -> timedelta:
+    """What there is of the caller's time, less what answering takes."""
+    return timedelta(seconds=max(0.1, call.remaining(ANSWER_SECONDS) - ANSWER_MARGIN))
 
 
 def _own(tx: Transaction) -> OrdersTransaction:

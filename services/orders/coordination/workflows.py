@@ -22,7 +22,7 @@ from kit.errors import Problem, unavailable
 from kit.temporal import Temporal
 from ordermesh.sagas.v1.workflows_pb2 import SagaCancel, SagaReach, SagaStage
 from services.orders import messages
-from services.orders.domain import Coordination, Flow, Order, Wait
+from services.orders.domain import CUSTOMER, Coordination, Flow, Order, Wait
 
 TYPES: Mapping[Flow, str] = {Flow.STANDARD: "PlaceOrder", Flow.FULFIL: "FulfilOrder"}
 STAGES: Mapping[Wait, SagaStage.ValueType] = {
@@ -47,8 +47,11 @@ class Workflows:
         self._temporal = temporal
         self._task_queue = task_queue
 
-    async def start(self, order: Order, traceparent: str) -> None:
-        """Start it; one that was started before is success. Raises StartRefused, or UNAVAILABLE."""
+    async def start(self, order: Order, traceparent: str, timeout: timedelta = START_TIMEOUT) -> None:
+        """Start it; one that was started before is success. Raises StartRefused, or UNAVAILABLE.
+
+        Of an order whose cancel is wished for already the first thing that it hears is that.
+        """
         client = await self._temporal.client()
         try:
             await client.start_workflow(
@@ -61,7 +64,9 @@ class Workflows:
                 search_attributes=_attributes(order),
                 memo=_memo(order),
                 static_summary=_summary(order),
-                rpc_timeout=START_TIMEOUT,
+                start_signal="cancel" if order.cancel_requested else None,
+                start_signal_args=[SagaCancel(reason=CUSTOMER)] if order.cancel_requested else [],
+                rpc_timeout=timeout,
             )
         except WorkflowAlreadyStartedError:
             return
@@ -88,9 +93,9 @@ class Workflows:
         except RPCError as error:
             raise _problem(error) from error
 
-    async def cancel(self, order_id: UUID, reason: str) -> None:
-        """Tell it that somebody wants the order cancelled; raises UNAVAILABLE. One that has ended is told
-        nothing.
+    async def cancel(self, order_id: UUID, reason: str) -> bool:
+        """Tell it that somebody wants the order cancelled; raises UNAVAILABLE. False if there is none that
+        runs: it has ended, or was not started yet.
         """
         client: Client = await self._temporal.client()
         handle = client.get_workflow_handle(str(order_id))
@@ -99,6 +104,8 @@ class Workflows:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise _problem(error) from error
+            return False
+        return True
 
     def _operation(self, order: Order, traceparent: str) -> WithStartWorkflowOperation[object, object]:
         return WithStartWorkflowOperation(
