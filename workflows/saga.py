@@ -33,11 +33,14 @@ class StepRefused(Exception):
 
 
 class Saga:
-    """One order's saga. `close` is the undo of the order itself, the last of all."""
+    """One order's saga. `close` is the undo of the order itself, the last of all; `arbiter` that of the
+    payment, which every cancel asks, also one that comes before there is anything to pay.
+    """
 
-    def __init__(self, order: OrderSaga, close: Step) -> None:
+    def __init__(self, order: OrderSaga, close: Step, arbiter: Step) -> None:
         self._order = order
         self._undo = [close]
+        self._arbiter = arbiter
         self._cancel = ""
         self._reached: set[SagaStage.ValueType] = set()
         self._state = SagaState(order_id=order.order_id, phase=SagaPhase.SAGA_PHASE_FORWARD)
@@ -124,6 +127,8 @@ class Saga:
 
     def _give_up_if_cancelled(self) -> None:
         if self._wants_out():
+            if self._arbiter not in self._undo:
+                self._undo.append(self._arbiter)
             raise StepRefused(self._cancel)
 
     def _begin(

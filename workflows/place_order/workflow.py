@@ -24,7 +24,7 @@ class PlaceOrder(SagaHandlers):
 
     @workflow.init
     def __init__(self, order: OrderSaga) -> None:
-        self.saga = Saga(order, close=CLOSE)
+        self.saga = Saga(order, close=CLOSE, arbiter=CANCEL_PAYMENT)
 
     @workflow.run
     async def run(self, order: OrderSaga) -> SagaState:
