@@ -116,7 +116,7 @@ class OrderActivities:
         )
         done("cancel-payment")
         output = _payment(answer.payment)
-        if answer.payment.cancel_requested:
+        if answer.payment.state == payments_pb2.PAYMENT_STATE_CHARGING:
             raise ApplicationError("promised; the processor has not answered yet", type=output.state)
         return output
 
