@@ -5,7 +5,6 @@ sweeper repeats it until Temporal has it; so it is with a wish to cancel.
 """
 
 import asyncio
-from datetime import timedelta
 from uuid import UUID
 
 import kit
@@ -14,7 +13,7 @@ from kit.background import Background
 from kit.errors import Problem
 from kit.logs import log
 from services.orders import domain
-from services.orders.coordination.workflows import STAGES, START_TIMEOUT, StartRefused, Workflows
+from services.orders.coordination.workflows import STAGES, StartRefused, Workflows
 from services.orders.domain import Order, State, Wait
 from services.orders.outcome import Outcome, RequestInProgress, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
@@ -77,12 +76,13 @@ class Orchestration:
             self._background.spawn(self._start(order, traceparent), "start workflow")
             return order
         try:
-            if order.cancel_requested:  # an update that starts it cannot bring the wish along
-                await self._workflows.start(order, traceparent, min(START_TIMEOUT, _left()))
-            await self._workflows.start_and_wait(order, traceparent, wait, _left().total_seconds())
+            async with asyncio.timeout(_left()):  # the SDK goes on longer where no server listens
+                if order.cancel_requested:  # an update that starts it cannot bring the wish along
+                    await self._workflows.start(order, traceparent)
+                await self._workflows.start_and_wait(order, traceparent, wait, _left())
             kit.crashpoint("orders.after_workflow_start")
             self._background.spawn(self._started(order.order_id), "mark started")
-        except (Problem, StartRefused) as problem:
+        except (Problem, StartRefused, TimeoutError) as problem:
             log().warning("workflow_waits", order_id=str(order.order_id), detail=str(problem))
         async with self._uow.begin() as tx:
             return await tx.order(order.order_id, lock=False)
@@ -137,9 +137,9 @@ class Orchestration:
                 await tx.orchestrations.signal_sent(signal_id)
 
 
-def _left() -> timedelta:
+def _left() -> float:
     """What there is of the caller's time, less what answering takes."""
-    return timedelta(seconds=max(0.1, call.remaining(ANSWER_SECONDS) - ANSWER_MARGIN))
+    return max(0.1, call.remaining(ANSWER_SECONDS) - ANSWER_MARGIN)
 
 
 def _own(tx: Transaction) -> OrdersTransaction:

@@ -47,7 +47,7 @@ class Workflows:
         self._temporal = temporal
         self._task_queue = task_queue
 
-    async def start(self, order: Order, traceparent: str, timeout: timedelta = START_TIMEOUT) -> None:
+    async def start(self, order: Order, traceparent: str) -> None:
         """Start it; one that was started before is success. Raises StartRefused, or UNAVAILABLE.
 
         Of an order whose cancel is wished for already the first thing that it hears is that.
@@ -66,7 +66,7 @@ class Workflows:
                 static_summary=_summary(order),
                 start_signal="cancel" if order.cancel_requested else None,
                 start_signal_args=[SagaCancel(reason=CUSTOMER)] if order.cancel_requested else [],
-                rpc_timeout=timeout,
+                rpc_timeout=START_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
             return

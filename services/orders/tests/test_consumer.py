@@ -4,7 +4,6 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -35,7 +34,7 @@ from services.orders.changes import ChangeHub
 from services.orders.consumer import OrdersConsumer
 from services.orders.coordination.choreography import Choreography
 from services.orders.coordination.orchestration import Orchestration
-from services.orders.coordination.workflows import START_TIMEOUT, Workflows
+from services.orders.coordination.workflows import Workflows
 from services.orders.domain import Coordination, Flow, Order, Product, State, Wait
 from services.orders.store import CONSUMER, PLACE_ORDER, OrdersTransaction, OrdersUnitOfWork
 from services.orders.usecases import Mode, PlaceOrder, Viewer
@@ -66,7 +65,7 @@ class Journalled(Choreography):
 class NobodyThere(Workflows):
     """A Temporal that does not answer."""
 
-    async def start(self, order: Order, traceparent: str, timeout: timedelta = START_TIMEOUT) -> None:
+    async def start(self, order: Order, traceparent: str) -> None:
         raise unavailable("temporal", "away")
 
     async def cancel(self, order_id: uuid.UUID, reason: str) -> bool:

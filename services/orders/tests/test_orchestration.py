@@ -15,7 +15,7 @@ from services.orders import domain, messages
 from services.orders.changes import ChangeHub
 from services.orders.coordination import workflow_store
 from services.orders.coordination.orchestration import Orchestration
-from services.orders.coordination.workflows import START_TIMEOUT, StartRefused, Workflows
+from services.orders.coordination.workflows import StartRefused, Workflows
 from services.orders.domain import Coordination, Line, Order, State, Wait
 from services.orders.outcome import Verdict
 from services.orders.store import OrdersUnitOfWork
@@ -33,7 +33,7 @@ class Temporal:
         self.away = False
         self.refuses = False
 
-    async def start(self, order: Order, traceparent: str, timeout: timedelta = START_TIMEOUT) -> None:
+    async def start(self, order: Order, traceparent: str) -> None:
         self._answer()
         if order.order_id not in self.heard:
             self.heard[order.order_id] = [domain.CUSTOMER] if order.cancel_requested else []
