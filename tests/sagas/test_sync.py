@@ -208,12 +208,6 @@ def test_products_down_is_unavailable_and_makes_no_order(suite: Suite, customer:
     assert customer.all_orders() == []
 
 
-def test_the_mode_that_is_not_built_says_so(customer: Customer) -> None:
-    answer = customer.place(coordination=orders_pb2.COORDINATION_ORCHESTRATION)
-    assert (answer.code, answer.reason) == ("UNIMPLEMENTED", "COORDINATION_NOT_AVAILABLE")
-    assert customer.all_orders() == []
-
-
 def test_forty_orders_for_the_last_pieces_sell_no_piece_twice(
     suite: Suite, operator: grpc.Channel, olga: Metadata, customer: Customer
 ) -> None:
