@@ -68,6 +68,17 @@ def history(suite: Suite, order_id: str) -> bytes:
     return _ask(suite, fetch)
 
 
+def attempts(suite: Suite, order_id: str) -> list[int]:
+    """Which try of each regular activity of one workflow was the one that decided, in their order."""
+
+    async def fetch(client: Client) -> list[int]:
+        found = await client.get_workflow_handle(order_id).fetch_history()
+        started = "activity_task_started_event_attributes"
+        return [getattr(event, started).attempt for event in found.events if event.HasField(started)]
+
+    return _ask(suite, fetch)
+
+
 def _ask(suite: Suite, what: Callable[[Client], Awaitable[T]]) -> T:
     async def ask() -> T:
         converter = data_converter(read_keys(suite.site.payload_keys))
