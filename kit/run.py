@@ -143,6 +143,6 @@ async def _drain(server: Server, app: App, watching: "asyncio.Task[None]", secon
     await app.background.drain(seconds)
     if app.events is not None:
         await asyncio.to_thread(app.events.close)
+    await app.engine.close()  # a worker still calls its peers meanwhile
     for peer in app.peers:
         await peer.close()
-    await app.engine.close()

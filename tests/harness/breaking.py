@@ -12,6 +12,8 @@ from ops.audit_rules import Findings
 from ops.suite import Suite
 
 RECOVERY_SECONDS = 60.0
+PREFIXES = {"worker": "WORKFLOWS"}
+"""What the settings of a part begin with, if it is not the part's own name."""
 
 
 @contextmanager
@@ -32,7 +34,7 @@ def dies_at(suite: Suite, part: str, crash_point: str) -> Iterator[None]:
     Fails if it did not die: a crash point that is never reached tests nothing.
     """
     before = suite.overrides(part)
-    suite.override(part, {**before, f"{part.upper()}_CRASH_AT": crash_point})
+    suite.override(part, {**before, f"{PREFIXES.get(part, part.upper())}_CRASH_AT": crash_point})
     try:
         restart(suite, part)
     finally:

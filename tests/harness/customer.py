@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import grpc
@@ -65,15 +66,17 @@ class Customer:
         card: str = "approved",
         sku: str = "MUG-BLUE",
         quantity: int = 1,
+        lines: Mapping[str, int] | None = None,
         request_id: str = "",
         seconds: float = CALL_SECONDS,
         wait: orders_pb2.Wait.ValueType = orders_pb2.WAIT_UNSPECIFIED,
         coordination: orders_pb2.Coordination.ValueType = orders_pb2.COORDINATION_SYNC,
     ) -> Answer:
-        """Place an order."""
+        """Place an order of one product, or of several (`lines`: sku → quantity)."""
+        wanted = lines or {sku: quantity}
         request = orders_service_pb2.PlaceOrderRequest(
             request_id=request_id or str(uuid.uuid4()),
-            lines=[orders_service_pb2.PlaceOrderLine(sku=sku, quantity=quantity)],
+            lines=[orders_service_pb2.PlaceOrderLine(sku=name, quantity=n) for name, n in wanted.items()],
             payment_token=f"tok_{card}",
             coordination=coordination,
             wait=wait,

@@ -10,10 +10,12 @@ from ops.suite import Suite
 from ordermesh.orders.v1 import orders_pb2
 from tests.harness.breaking import dies_at, stopped, wait_until_nothing_is_open
 from tests.harness.customer import Answer, Customer
+from tests.harness.workflows import COMPLETED, ended, wait_until_no_workflow_runs
 
 pytestmark = [pytest.mark.suite, pytest.mark.timeout(180)]
 
 SYNC, CHOREOGRAPHY = orders_pb2.COORDINATION_SYNC, orders_pb2.COORDINATION_CHOREOGRAPHY
+ORCHESTRATION = orders_pb2.COORDINATION_ORCHESTRATION
 
 
 def given(suite: Suite, text: str) -> AbstractContextManager[None]:
@@ -53,6 +55,14 @@ def assert_ends(suite: Suite, customer: Customer, ends: str) -> None:
     assert found.violations == []
 
 
+def assert_workflow_ends(suite: Suite, customer: Customer) -> None:
+    """The workflow of the customer's only order, if there is one, is done and shows the order's state."""
+    wait_until_no_workflow_runs(suite)
+    for order in customer.all_orders():
+        state = orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_")
+        assert ended(suite, order.order_id) == (COMPLETED, state)
+
+
 def said(answer: Answer) -> str:
     return f"{answer.code} {answer.reason}".strip()
 
@@ -75,6 +85,16 @@ def test_a_choreographed_order_ends_as_the_table_says(
     assert_ends(suite, customer, row["CHOREOGRAPHY ends"])
 
 
+@pytest.mark.parametrize("row", scenarios("Scenarios"))
+def test_an_orchestrated_order_ends_as_the_table_says(
+    suite: Suite, customer: Customer, row: dict[str, str]
+) -> None:
+    answer = play(suite, customer, row, ORCHESTRATION)
+    assert said(answer) == "OK", answer
+    assert_ends(suite, customer, row["ORCHESTRATION ends"])
+    assert_workflow_ends(suite, customer)
+
+
 @pytest.mark.parametrize("row", scenarios("Scenarios of the synchronous chain"))
 def test_a_synchronous_order_survives_the_death_of_a_process(
     suite: Suite, customer: Customer, row: dict[str, str]
@@ -91,6 +111,16 @@ def test_a_choreographed_order_survives_the_death_of_a_process(
     answer = play(suite, customer, row, CHOREOGRAPHY)
     assert said(answer) in row["answers"].split(" or "), answer
     assert_ends(suite, customer, row["ends"])
+
+
+@pytest.mark.parametrize("row", scenarios("Scenarios of the orchestrated saga"))
+def test_an_orchestrated_order_survives_the_death_of_a_process(
+    suite: Suite, customer: Customer, row: dict[str, str]
+) -> None:
+    answer = play(suite, customer, row, ORCHESTRATION)
+    assert said(answer) in row["answers"].split(" or "), answer
+    assert_ends(suite, customer, row["ends"])
+    assert_workflow_ends(suite, customer)
 
 
 def test_the_table_of_reactions_is_that_of_the_auditor() -> None:

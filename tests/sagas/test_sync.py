@@ -208,7 +208,6 @@ def test_products_down_is_unavailable_and_makes_no_order(suite: Suite, customer:
     assert customer.all_orders() == []
 
 
-
 def test_forty_orders_for_the_last_pieces_sell_no_piece_twice(
     suite: Suite, operator: grpc.Channel, olga: Metadata, customer: Customer
 ) -> None:

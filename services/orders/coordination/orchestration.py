@@ -78,12 +78,14 @@ class Orchestration:
         if wait not in STAGES:
             self._background.spawn(self._start(order, traceparent), "start workflow")
             return order
-        seconds = call.remaining(ANSWER_SECONDS) - ANSWER_MARGIN
         try:
-            await self._workflows.start_and_wait(order, traceparent, wait, max(0.1, seconds))
+            async with asyncio.timeout(_left()):  # the SDK goes on longer where no server listens
+                if order.cancel_requested:  # an update that starts it cannot bring the wish along
+                    await self._workflows.start(order, traceparent)
+                await self._workflows.start_and_wait(order, traceparent, wait, _left())
             kit.crashpoint("orders.after_workflow_start")
             self._background.spawn(self._started(order.order_id), "mark started")
-        except (Problem, StartRefused) as problem:
+        except (Problem, StartRefused, TimeoutError) as problem:
             log().warning("workflow_waits", order_id=str(order.order_id), detail=str(problem))
         async with self._uow.begin() as tx:
             return await tx.order(order.order_id, lock=False)
@@ -124,15 +126,23 @@ class Orchestration:
         """Give its workflow what it has not heard; a repeat changes nothing there."""
         async with self._uow.begin() as tx:
             signals = await tx.orchestrations.signals(order_id)
+            started = await tx.orchestrations.has_started(order_id)
         for signal_id, signal, reason in signals:
             try:
-                await self._workflows.tell(order_id, signal, reason)
+                heard = await self._workflows.tell(order_id, signal, reason)
             except (Problem, StartRefused) as problem:
                 log().warning("signal_waits", order_id=str(order_id), detail=str(problem))
                 return
+            if not heard and not started:
+                return  # there is none yet that could hear it; the sweeper comes back when there is
             kit.crashpoint("orders.after_signal")
             async with self._uow.begin() as tx:
                 await tx.orchestrations.signal_sent(signal_id)
+
+
+def _left() -> float:
+    """What there is of the caller's time, less what answering takes."""
+    return max(0.1, call.remaining(ANSWER_SECONDS) - ANSWER_MARGIN)
 
 
 def _own(tx: Transaction) -> OrdersTransaction:

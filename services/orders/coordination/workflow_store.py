@@ -47,6 +47,14 @@ class Orchestrations:
             order_id,
         )
 
+    async def has_started(self, order_id: UUID) -> bool:
+        """Whether it is known that its workflow runs, or ran."""
+        return bool(
+            await self._connection.fetchval(
+                "select start_time is not null from orchestrations where order_id = $1", order_id
+            )
+        )
+
     async def refused(self, order_id: UUID, why: str) -> None:
         """It will never be started as it is; a person has to look."""
         await self._connection.execute(

@@ -27,7 +27,7 @@ from kit.temporal import Temporal
 from ordermesh.sagas.v1.workflows_pb2 import SagaApproval, SagaReach, SagaSignal, SagaStage
 from services.orders import messages
 from services.orders.approval import NotAsked
-from services.orders.domain import Approval, Coordination, Flow, Order, Wait
+from services.orders.domain import CUSTOMER, Approval, Coordination, Flow, Order, Wait
 
 TYPES: Mapping[Flow, str] = {Flow.STANDARD: "PlaceOrder", Flow.FULFIL: "FulfilOrder"}
 STAGES: Mapping[Wait, SagaStage.ValueType] = {
@@ -54,7 +54,10 @@ class Workflows:
         self._task_queue = task_queue
 
     async def start(self, order: Order, traceparent: str) -> None:
-        """Start it; one that was started before is success. Raises StartRefused, or UNAVAILABLE."""
+        """Start it; one that was started before is success. Raises StartRefused, or UNAVAILABLE.
+
+        Of an order whose cancel is wished for already the first thing that it hears is that.
+        """
         client = await self._temporal.client()
         try:
             await client.start_workflow(
@@ -67,6 +70,8 @@ class Workflows:
                 search_attributes=_attributes(order),
                 memo=_memo(order),
                 static_summary=_summary(order),
+                start_signal="cancel" if order.cancel_requested else None,
+                start_signal_args=[SagaSignal(reason=CUSTOMER)] if order.cancel_requested else [],
                 rpc_timeout=CALL_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
@@ -94,8 +99,10 @@ class Workflows:
         except RPCError as error:
             raise _problem(error) from error
 
-    async def tell(self, order_id: UUID, signal: str, reason: str) -> None:
-        """Give it a signal; raises UNAVAILABLE. One that has ended is told nothing."""
+    async def tell(self, order_id: UUID, signal: str, reason: str) -> bool:
+        """Give it a signal; raises UNAVAILABLE. False if there is none that runs: it has ended, or was not
+        started yet.
+        """
         client = await self._temporal.client()
         handle = client.get_workflow_handle(str(order_id))
         try:
@@ -103,6 +110,8 @@ class Workflows:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise _problem(error) from error
+            return False
+        return True
 
     async def decide(self, order_id: UUID, request_id: UUID, by: UUID, *, approves: bool) -> None:
         """Give it a person's decision, once per request; returns when it has acted on that. Raises

@@ -70,7 +70,7 @@ class NobodyThere(Workflows):
     async def start(self, order: Order, traceparent: str) -> None:
         raise unavailable("temporal", "away")
 
-    async def tell(self, order_id: uuid.UUID, signal: str, reason: str) -> None:
+    async def tell(self, order_id: uuid.UUID, signal: str, reason: str) -> bool:
         raise unavailable("temporal", "away")
 
 

@@ -214,7 +214,6 @@ def test_the_server_picks_a_coordination_and_the_order_records_why(buyer: Custom
     assert placed.coordination_reason.startswith("left open by the caller; STANDARD has 3 steps")
 
 
-
 def test_the_server_chooses_when_the_caller_does_not(buyer: Customer) -> None:
     order = buyer.place(coordination=orders_pb2.COORDINATION_UNSPECIFIED).order
     assert order is not None
