@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from ops import audit_events
+from ops import audit_events, audit_workflows
 from ops.audit_events import Events
+from ops.audit_workflows import Workflows
 
 Row = Mapping[str, Any]
 
@@ -28,12 +29,14 @@ class Records:
     stock: Sequence[Row] = ()
     notifications: Sequence[Row] = ()
     events: Events = field(default_factory=Events)
+    workflows: Workflows = field(default_factory=Workflows)
 
 
 @dataclass(frozen=True)
 class Findings:
     """Violations in words; what is open as (order id, age in seconds, where it stands), of it `stuck` what
-    waits for an operator; how many orders there are in each state, how many events in the topics.
+    waits for an operator; how many orders there are in each state, how many events in the topics, how many
+    workflows in Temporal. `unseen` says what could not be looked at: then nothing is proven.
     """
 
     violations: list[str]
@@ -41,6 +44,8 @@ class Findings:
     counts: dict[str, int] = field(default_factory=dict)
     stuck: list[tuple[str, float, str]] = field(default_factory=list)
     events: int = 0
+    workflows: int = 0
+    unseen: str = ""
 
 
 def audit(records: Records) -> Findings:
@@ -54,13 +59,16 @@ def audit(records: Records) -> Findings:
         *_histories(records),
         *_notifications(records),
         *audit_events.violations(records.events),
+        *audit_workflows.violations(records.orders, records.workflows),
     ]
     counts: dict[str, int] = defaultdict(int)
     for order in records.orders:
         counts[order["state"]] += 1
     stuck = list(audit_events.stuck(records.events))
     unfinished = [*_open(records), *audit_events.unfinished(records.events), *stuck]
-    return Findings(violations, unfinished, dict(counts), stuck, len(records.events.told))
+    unfinished += audit_workflows.unfinished(records.orders, records.workflows)
+    seen, unseen = len(records.workflows.runs), records.workflows.unseen
+    return Findings(violations, unfinished, dict(counts), stuck, len(records.events.told), seen, unseen)
 
 
 def net(records: Records) -> dict[str, int]:
