@@ -10,12 +10,17 @@ from typing import Any
 
 from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflow.v1 import WorkflowExecutionInfo
-from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest, ListWorkflowExecutionsRequest
+from temporalio.api.workflowservice.v1 import (
+    CountWorkflowExecutionsRequest,
+    DescribeNamespaceRequest,
+    ListWorkflowExecutionsRequest,
+)
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from ops.audit_workflows import Run, Workflows
-from ops.suite import Suite
+from ops.errors import SuiteError
+from ops.suite import Suite, blocking
 
 NAMESPACE = "default"
 ORDERS = "TaskQueue = 'ordermesh-sagas'"
@@ -59,6 +64,21 @@ async def asked_again(suite: Suite, names: Iterable[str], workflows: Workflows) 
         return replace(workflows, runs={}, unseen=_why(error))
     runs = {name: run for name, run in workflows.runs.items() if name not in wanted}
     return replace(workflows, runs=runs | {run.workflow_id: run for run in answers if run})
+
+
+def running(suite: Suite) -> int:
+    """How many workflows of orders have not ended, as the list says. Raises SuiteError."""
+
+    async def count() -> int:
+        client = await _connect(suite)
+        query = f"{ORDERS} and ExecutionStatus = 'Running'"
+        asked = CountWorkflowExecutionsRequest(namespace=NAMESPACE, query=query)
+        return (await client.workflow_service.count_workflow_executions(asked, timeout=CALL)).count
+
+    try:
+        return blocking(count())
+    except (RPCError, RuntimeError, TimeoutError) as error:
+        raise SuiteError(_why(error)) from error
 
 
 async def _connect(suite: Suite) -> Client:

@@ -84,7 +84,7 @@ async def test_what_is_due_is_placed_whatever_is_unanswered_and_what_is_dropped_
     await all_dropped(loop, 3)
     servicer.go.set()
     await running
-    assert (loop.answered, loop.dropped, len(loop.order_ids)) == (3, 3, 3)
+    assert (loop.answered, loop.dropped, len(loop.due_at)) == (3, 3, 3)
     assert "dropped by the generator 3 (more than 3 in flight)" in "\n".join(loop.report())
 
 
