@@ -14,7 +14,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail load grpcurl lock \
+  lag mail load compare grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos
 MAKEFLAGS += --no-print-directory
 
@@ -86,6 +86,9 @@ bench: install ## What one order costs in CPU and time: MODE=sync|choreography|o
 
 load: install ## Orders at a fixed rate, whatever the answers: MODE=… RATE=20 SECONDS=30 CARDS=approved,…
 	@$(OPS) load
+
+compare: install ## The three coordinations side by side: times, CPU, events, and payments away: N=60
+	@$(OPS) compare
 
 grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcurl
 	@$(PYTHON) -m ops.grpcurl

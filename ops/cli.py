@@ -19,7 +19,7 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 SuiteName = Annotated[str, typer.Option("--suite", envvar="SUITE", help="The suite's name.")]
 PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists them.")]
 # Commands whose modules are imported only when asked for: they bring gRPC clients along
-BUSINESS_COMMANDS = ("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load")
+BUSINESS_COMMANDS = ("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "compare")
 
 
 @app.command()

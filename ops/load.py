@@ -76,9 +76,15 @@ async def _measure(suite: Suite, loop: OpenLoop, due: list[arrivals.Arrival]) ->
         await _tell_completion(loop)
     if loop.answered:
         typer.echo("\n".join(cpu.per_order(spent, loop.answered)))
+    green = await audited(suite)
+    return bool(loop.answered) and not still_open and green
+
+
+async def audited(suite: Suite) -> bool:
+    """Tell what the audit finds once all is at rest; whether it is green."""
     verdict = await _audit_when_at_rest(suite)
     _tell(verdict)
-    return bool(loop.answered) and not still_open and not verdict.open and not verdict.violations
+    return not verdict.open and not verdict.violations and not verdict.unseen
 
 
 async def _tell_completion(loop: OpenLoop) -> None:
