@@ -15,7 +15,7 @@ from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_p
 SKU = "MUG-BLUE"
 WATCH_SECONDS = 30.0
 FIRST_ANSWER: Mapping[orders_pb2.Coordination.ValueType, orders_pb2.Wait.ValueType] = {
-    orders_pb2.COORDINATION_SYNC: orders_pb2.WAIT_FINAL,
+    orders_pb2.COORDINATION_SYNC: orders_pb2.WAIT_UNSPECIFIED,
     orders_pb2.COORDINATION_CHOREOGRAPHY: orders_pb2.WAIT_ACCEPTED,
     orders_pb2.COORDINATION_ORCHESTRATION: orders_pb2.WAIT_STOCK_RESERVED,
 }

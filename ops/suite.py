@@ -116,8 +116,8 @@ class Suite:
         self.supervisor.start(name)
 
     def _settled(self, name: str) -> str:
-        """Supervisor's state of a part, once it is not on its way out any more: who asked for its stop may have
-        gone before the end of it, and a start in between would be lost.
+        """Supervisor's state of a part, once it is not on its way out any more: who asked for its stop may
+        have gone before the end of it, and a start in between would be lost.
         """
         until = time.monotonic() + STOPPING_SECONDS
         while (found := self.supervisor.states()[name].state) == "STOPPING" and time.monotonic() < until:
