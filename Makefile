@@ -14,7 +14,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail approve load grpcurl lock \
+  lag mail approve load compare grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -74,21 +74,24 @@ rebuild: install ## Let a service build its read model anew from all events: S=a
 
 ##@ Use it
 
-demo: install ## Place an order and show its way: MODE=sync|choreography CARD=… QTY=… JSON=1
+demo: install ## Place an order and show its way: MODE=sync|choreography|orchestration CARD=… QTY=… WAIT=… FLOW=… JSON=1
 	@$(OPS) demo
 
 token: USER = ada
 token: install ## Print a token to call with: USER=ada, bob or olga
 	@USER="$(USER)" $(OPS) token
 
-audit: install ## Prove from every service's records that money and stock add up
+audit: install ## Prove from all records, topics and workflows that money and stock add up
 	@$(OPS) audit
 
-bench: install ## What one order costs in CPU and time: MODE=sync|choreography N=300 C=8
+bench: install ## What one order costs in CPU and time: MODE=sync|choreography|orchestration N=300 C=8
 	@$(OPS) bench
 
-load: install ## Orders at a fixed rate, whatever the answers: MODE=sync|choreography RATE=20 SECONDS=30 CARDS=approved,…
+load: install ## Orders at a fixed rate, whatever the answers: MODE=… RATE=20 SECONDS=30 CARDS=approved,…
 	@$(OPS) load
+
+compare: install ## The three coordinations side by side: times, CPU, events, and payments away: N=60
+	@$(OPS) compare
 
 grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcurl
 	@$(PYTHON) -m ops.grpcurl

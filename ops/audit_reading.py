@@ -1,4 +1,4 @@
-"""Reads what the auditor judges: every service's own tables, the processor's ledger, and the topics."""
+"""Reads what the auditor judges: every service's own tables, the processor's ledger, topics, workflows."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import asyncio
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
 
-from ops import topics
+from ops import audit_workflows, topics, workflow_reading
 from ops.audit_events import APPLIES, Events, Told
-from ops.audit_rules import Records, Row
+from ops.audit_records import Records, Row
 from ops.errors import SuiteError
 from ops.suite import Suite
 
-ORDERS = """select o.*, j.step, extract(epoch from clock_timestamp() - o.create_time)::float8 as age
+ORDERS = """select o.*, j.step, extract(epoch from clock_timestamp() - o.create_time)::float8 as age,
+                   extract(epoch from clock_timestamp() - o.update_time)::float8 as quiet
               from orders o left join journal j using (order_id)"""
+STARTS = """select order_id, start_time is not null as started, refused,
+                   extract(epoch from clock_timestamp() - create_time)::float8 as age from orchestrations"""
+SIGNALS = """select order_id, reason, extract(epoch from clock_timestamp() - create_time)::float8 as age
+               from signals where send_time is null"""
 PAYMENTS = """select order_id, state, amount_minor, cancel_requested,
                      extract(epoch from clock_timestamp() - create_time)::float8 as age from payments"""
 SHIPMENTS = """select order_id, state, extract(epoch from clock_timestamp() - create_time)::float8 as age
@@ -35,6 +41,8 @@ OPEN = {
         UNSENT,
         "select count(*) from orders where state = 'PENDING'",
         "select count(*) from journal where step <> 'DONE'",
+        "select count(*) from orchestrations where start_time is null and refused = ''",
+        "select count(*) from signals where send_time is null",
     ),
     "inventory": (UNSENT, "select count(*) from reservations where state = 'RESERVED'"),
     "payments": (
@@ -53,7 +61,9 @@ KAFKA_SECONDS = 15.0
 async def read(suite: Suite) -> Records:
     """Everything once. The marks of consumers come before the topics, and the topics before the outboxes:
     what was applied was told before, and what was told was committed before. One transaction a database.
+    Of the list of workflows, which is older than the orders, what does not fit to them is asked for again.
     """
+    workflows = await workflow_reading.listed(suite)
     inboxes, dead_letters = {}, {}
     committed = await asyncio.to_thread(_committed, suite)
     for consumer in APPLIES:
@@ -61,7 +71,12 @@ async def read(suite: Suite) -> Records:
     told = await asyncio.to_thread(_told, suite)
     outboxes: dict[str, Sequence[Row]] = {}
     history_sql = "select * from order_history"
-    orders, history, outboxes["orders"] = await _tables(suite, "orders", ORDERS, history_sql, OUTBOX)
+    orders, history, outboxes["orders"], starts, signals = await _tables(
+        suite, "orders", ORDERS, history_sql, OUTBOX, STARTS, SIGNALS
+    )
+    workflows = replace(workflows, starts=starts, signals=signals)
+    suspects = audit_workflows.suspects(orders, workflows)
+    workflows = await workflow_reading.asked_again(suite, suspects, workflows)
     payments, outboxes["payments"] = await _tables(suite, "payments", PAYMENTS, OUTBOX)
     charges, entries = await _tables(suite, "processor", "select * from charges", "select * from entries")
     reservations, stock, outboxes["inventory"] = await _tables(
@@ -82,6 +97,7 @@ async def read(suite: Suite) -> Records:
         notifications=notifications,
         shipments=shipments,
         events=Events(outboxes, inboxes, dead_letters, told, committed),
+        workflows=workflows,
     )
 
 

@@ -4,15 +4,12 @@ Final orders are judged; open ones are listed with their age. `docs/sagas.md` ha
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping
 from uuid import UUID
 
-from ops import audit_events
-from ops.audit_events import Events
+from ops import audit_events, audit_workflows
+from ops.audit_records import Findings, Records, Row
 
-Row = Mapping[str, Any]
 PAID = ("CONFIRMED", "SHIPPED", "DELIVERED")
 OPEN_PAYMENTS = ("CHARGING", "AUTHORIZING", "AUTHORIZED", "CAPTURING")
 SHIPMENTS: Mapping[str, tuple[str, ...]] = {
@@ -21,35 +18,6 @@ SHIPMENTS: Mapping[str, tuple[str, ...]] = {
     "DELIVERED": ("DELIVERED",),
 }
 """Where the shipment of an order in this state may stand; in any other it may stand anywhere."""
-
-
-@dataclass(frozen=True)
-class Records:
-    """What was read: rows of each service's tables."""
-
-    orders: Sequence[Row] = ()
-    history: Sequence[Row] = ()
-    payments: Sequence[Row] = ()
-    charges: Sequence[Row] = ()
-    entries: Sequence[Row] = ()
-    reservations: Sequence[Row] = ()
-    stock: Sequence[Row] = ()
-    notifications: Sequence[Row] = ()
-    shipments: Sequence[Row] = ()
-    events: Events = field(default_factory=Events)
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Violations in words; what is open as (order id, age in seconds, where it stands), of it `stuck` what
-    waits for an operator; how many orders there are in each state, how many events in the topics.
-    """
-
-    violations: list[str]
-    open: list[tuple[str, float, str]]
-    counts: dict[str, int] = field(default_factory=dict)
-    stuck: list[tuple[str, float, str]] = field(default_factory=list)
-    events: int = 0
 
 
 def audit(records: Records) -> Findings:
@@ -64,13 +32,16 @@ def audit(records: Records) -> Findings:
         *_histories(records),
         *_notifications(records),
         *audit_events.violations(records.events),
+        *audit_workflows.violations(records.orders, records.workflows),
     ]
     counts: dict[str, int] = defaultdict(int)
     for order in records.orders:
         counts[order["state"]] += 1
     stuck = list(audit_events.stuck(records.events))
     unfinished = [*_open(records), *_open_steps(records), *audit_events.unfinished(records.events), *stuck]
-    return Findings(violations, unfinished, dict(counts), stuck, len(records.events.told))
+    unfinished += audit_workflows.unfinished(records.orders, records.workflows)
+    seen, unseen = len(records.workflows.runs), records.workflows.unseen
+    return Findings(violations, unfinished, dict(counts), stuck, len(records.events.told), seen, unseen)
 
 
 def net(records: Records) -> dict[str, int]:

@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from dataclasses import dataclass
 from typing import Annotated
 
 import grpc
 import typer
 
-from ops import client, cpu, latency, rest
+from ops import arguments, client, cpu, latency, placing, rest
 from ops.client import Metadata
 from ops.errors import SuiteError
+from ops.placing import Timed
 from ops.suite import Suite
-from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_pb2_grpc
+from ordermesh.orders.v1 import orders_pb2, orders_service_pb2_grpc
 
+MODES = ("sync", "choreography", "orchestration")
 WARM_UP = 20
 MAX_ORDERS = 10_000
 REST_SECONDS = 60.0
-"""How long the events and mails of the last orders are waited for."""
-FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
+"""How long the workflows, events and mails of the last orders are waited for."""
 
 
 @dataclass(frozen=True)
@@ -39,76 +39,77 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """Seconds of each order's call, seconds of the whole run, CPU seconds by part."""
+    """The orders with their times, seconds of the whole run, CPU seconds by part, what is not counted."""
 
-    latencies: list[float]
+    orders: list[Timed]
     seconds: float
     cpu: dict[str, float]
+    left_out: list[str]
+
+    @property
+    def first(self) -> list[float]:
+        """Seconds until the first answer."""
+        return [order.first for order in self.orders]
+
+    @property
+    def whole(self) -> list[float]:
+        """Seconds until the end was known."""
+        return [order.whole for order in self.orders]
 
 
 def bench(
-    mode: Annotated[str, typer.Option(envvar="MODE", help="sync, choreography or orchestration.")] = "sync",
+    mode: Annotated[
+        str,
+        typer.Option(envvar="MODE", parser=arguments.one_of("MODE", MODES), help="Who carries the orders."),
+    ] = "sync",
     orders: Annotated[int, typer.Option(envvar="N", min=1, max=MAX_ORDERS, help="How many.")] = 300,
     at_a_time: Annotated[int, typer.Option(envvar="C", min=1, max=64, help="How many at a time.")] = 8,
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
     """Place orders and print rate, latency and CPU per order. Exit code 1 if one is refused."""
     running = Suite.load(suite)
-    try:
-        coordination = orders_pb2.Coordination.Value(f"COORDINATION_{mode.upper()}")
-    except ValueError as error:
-        raise SuiteError(f"MODE={mode}: sync, choreography or orchestration") from error
+    load = Load(orders, at_a_time, orders_pb2.Coordination.Value(f"COORDINATION_{mode.upper()}"))
     with client.edge(running) as channel:
         who = client.bearer(client.sign_in(channel, "ada"))
-    load = Load(orders, at_a_time, coordination)
+    _report(load, measure(running, who, load))
+
+
+def measure(suite: Suite, who: Metadata, load: Load, warm_up: int = WARM_UP) -> Measured:
+    """Place the orders after a few that do not count. Raises SuiteError if one is refused or stays open."""
     try:
-        measured = asyncio.run(_run(running, who, load))
+        return asyncio.run(_run(suite, who, load, warm_up))
     except grpc.aio.AioRpcError as error:
         raise SuiteError(f"an order was refused: {client.refusal(error)}") from error
-    _report(load, measured)
 
 
-async def _run(suite: Suite, who: Metadata, load: Load) -> Measured:
+async def _run(suite: Suite, who: Metadata, load: Load, warm_up: int) -> Measured:
     async with grpc.aio.insecure_channel(suite.address("edge")) as channel:
         stub = orders_service_pb2_grpc.OrdersServiceStub(channel)
-        latencies: list[float] = []
-
-        async def place() -> None:
-            request = orders_service_pb2.PlaceOrderRequest(
-                request_id=str(uuid.uuid4()),
-                lines=[orders_service_pb2.PlaceOrderLine(sku="MUG-BLUE", quantity=1)],
-                payment_token="tok_approved",  # noqa: S106 - a test token
-                coordination=load.coordination,
-                wait=orders_pb2.WAIT_FINAL,
-            )
-            began = time.perf_counter()
-            answer = await stub.PlaceOrder(request, metadata=who, timeout=client.CALL_SECONDS)
-            if answer.order.state not in FINAL:
-                raise SuiteError(
-                    f"order {answer.order.order_id} is still open after {client.CALL_SECONDS:.0f} s"
-                )
-            latencies.append(time.perf_counter() - began)
-
-        for _ in range(WARM_UP):
-            await place()
-        latencies.clear()
+        for _ in range(warm_up):
+            await placing.place(stub, who, load.coordination)
+        await asyncio.to_thread(rest.settled, suite, REST_SECONDS)
+        placed: list[Timed] = []
         left = iter(range(load.orders))
 
-        async def worker() -> None:
+        async def customer() -> None:
             for _ in left:
-                await place()
+                placed.append(await placing.place(stub, who, load.coordination))
 
         before, began = cpu.used(suite), time.perf_counter()
-        await asyncio.gather(*(worker() for _ in range(load.at_a_time)))
+        await asyncio.gather(*(customer() for _ in range(load.at_a_time)))
         seconds = time.perf_counter() - began
     # what orders cause after their answers belongs to them
-    for line in await asyncio.to_thread(rest.events_heard, suite, REST_SECONDS):
-        typer.echo(line)
-    return Measured(latencies, seconds, cpu.between(before, cpu.used(suite)))
+    left_out = await asyncio.to_thread(rest.settled, suite, REST_SECONDS)
+    return Measured(placed, seconds, cpu.between(before, cpu.used(suite)), left_out)
 
 
 def _report(load: Load, measured: Measured) -> None:
-    mode = orders_pb2.Coordination.Name(load.coordination).removeprefix("COORDINATION_")
-    typer.echo(f"{load.orders} orders by {mode}, {load.at_a_time} at a time")
-    typer.echo(f"  {load.orders / measured.seconds:.1f} orders/s, {latency.summary(measured.latencies)}")
+    typer.echo(f"{load.orders} orders by {placing.name_of(load.coordination)}, {load.at_a_time} at a time")
+    typer.echo(f"  {load.orders / measured.seconds:.1f} orders/s, {latency.summary(measured.whole)}")
+    if load.coordination != orders_pb2.COORDINATION_SYNC:
+        share = latency.share(measured.first, measured.whole)
+        words = placing.FIRST_WORDS[load.coordination]
+        typer.echo(f"  first answer ({words}) {latency.summary(measured.first)}, p50 {share:.2f} of it")
+    for line in measured.left_out:
+        typer.echo(line)
     typer.echo("\n".join(cpu.per_order(measured.cpu, load.orders)))

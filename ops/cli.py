@@ -19,7 +19,9 @@ console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isat
 SuiteName = Annotated[str, typer.Option("--suite", envvar="SUITE", help="The suite's name.")]
 PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists them.")]
 # Commands whose modules are imported only when asked for: they bring gRPC clients along
-BUSINESS_COMMANDS = ("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve")
+BUSINESS_COMMANDS = frozenset(
+    ["demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve", "compare"]
+)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
@@ -13,7 +14,7 @@ import grpc
 import typer
 from google.type.money_pb2 import Money
 
-from ops import client
+from ops import client, placing
 from ops.client import Metadata, Refusal
 from ops.errors import SuiteError
 from ops.suite import Suite
@@ -21,11 +22,13 @@ from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_p
 from ordermesh.payments.v1 import payments_pb2, payments_service_pb2, payments_service_pb2_grpc
 
 Mode = Literal["sync", "choreography", "orchestration"]
-WATCH_SECONDS = 60.0
+Flow = Literal["standard", "fulfil"]
+Wait = Literal["unspecified", "accepted", "stock_reserved", "final"]
+WATCH_SECONDS: Mapping[Flow, float] = {"standard": 60.0, "fulfil": 600.0}
+"""A person may have to approve a long order, and a parcel has its way to go."""
 OUTAGE_SECONDS = 3.0
 """How long an order is watched that was answered UNAVAILABLE: it ends when what is away is back."""
 USER = "ada"
-FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,8 @@ class Wish:
     card: str
     sku: str
     quantity: int
+    flow: Flow
+    wait: Wait
 
 
 @dataclass(frozen=True)
@@ -47,16 +52,18 @@ class Placed:
     elapsed_ms: float
 
 
-def demo(
+def demo(  # noqa: PLR0913, PLR0917 - each is a variable of the door
     mode: Annotated[Mode, typer.Option(envvar="MODE", help="Who carries the order.")] = "sync",
     card: Annotated[str, typer.Option(envvar="CARD", help="Suffix of a test token.")] = "approved",
     qty: Annotated[int, typer.Option(envvar="QTY", help="How many.")] = 1,
     sku: Annotated[str, typer.Option(envvar="SKU", help="Which product.")] = "MUG-BLUE",
+    flow: Annotated[Flow, typer.Option(envvar="FLOW", help="The short or the long way.")] = "standard",
+    wait: Annotated[Wait, typer.Option(envvar="WAIT", help="What the answer waits for.")] = "unspecified",
     as_json: Annotated[bool, typer.Option("--json", envvar="JSON", help="One JSON line at the end.")] = False,
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
     """Place an order and show its way. Exit code 1 if the order reached no final state."""
-    wish = Wish(mode, card, sku, qty)
+    wish = Wish(mode, card, sku, qty, flow, wait)
     running = Suite.load(suite)
     with client.edge(running) as channel, client.operator(running) as inside:
         who = client.bearer(client.sign_in(channel, USER))
@@ -64,12 +71,14 @@ def demo(
         placed = _place(channel, who, wish)
         if placed.refusal is not None:
             say(f"  the call answered {placed.refusal}")
-        order = _follow(channel, who, placed)
+        if mode == "orchestration":
+            say(f"  workflow {running.urls['temporal_ui']}/namespaces/default/workflows/{placed.order_id}")
+        order = _follow(channel, who, placed, WATCH_SECONDS[flow])
         payment = _payment(inside, who, placed.order_id)
     _tell_end(order, payment, placed)
     if as_json:
         typer.echo(json.dumps(_summary(order, placed)))
-    raise typer.Exit(0 if order.state in FINAL else 1)
+    raise typer.Exit(0 if placing.is_final(order.state, order.flow) else 1)
 
 
 def say(line: str) -> None:
@@ -83,6 +92,8 @@ def _place(channel: grpc.Channel, who: Metadata, wish: Wish) -> Placed:
         lines=[orders_service_pb2.PlaceOrderLine(sku=wish.sku, quantity=wish.quantity)],
         payment_token=f"tok_{wish.card}",
         coordination=orders_pb2.Coordination.Value(f"COORDINATION_{wish.mode.upper()}"),
+        flow=orders_pb2.Flow.Value(f"FLOW_{wish.flow.upper()}"),
+        wait=orders_pb2.Wait.Value(f"WAIT_{wish.wait.upper()}"),
     )
     stub = orders_service_pb2_grpc.OrdersServiceStub(channel)
     began = time.perf_counter()
@@ -96,20 +107,18 @@ def _place(channel: grpc.Channel, who: Metadata, wish: Wish) -> Placed:
         return Placed(said.details["order_id"], said, _ms_since(began))
 
 
-def _follow(channel: grpc.Channel, who: Metadata, placed: Placed) -> orders_pb2.Order:
+def _follow(channel: grpc.Channel, who: Metadata, placed: Placed, seconds: float) -> orders_pb2.Order:
     """Print the order's history until it ends, then read the order."""
     stub = orders_service_pb2_grpc.OrdersServiceStub(channel)
     began: datetime | None = None
     watch = orders_service_pb2.WatchOrderRequest(order_id=placed.order_id)
     outage = placed.refusal is not None and placed.refusal.code == "UNAVAILABLE"
     try:
-        for answer in stub.WatchOrder(
-            watch, metadata=who, timeout=OUTAGE_SECONDS if outage else WATCH_SECONDS
-        ):
+        for answer in stub.WatchOrder(watch, metadata=who, timeout=OUTAGE_SECONDS if outage else seconds):
             status = answer.status
             at = status.change_time.ToDatetime()
             began = began or at
-            name = orders_pb2.OrderState.Name(status.state).removeprefix("ORDER_STATE_")
+            name = placing.state_of(status.state)
             wish = "  the customer asks to cancel" if status.cancel_requested else ""
             say(f"  {(at - began).total_seconds() * 1000:7.1f} ms  {name}  {status.reason}{wish}".rstrip())
     except grpc.RpcError as error:
@@ -132,7 +141,7 @@ def _payment(inside: grpc.Channel, who: Metadata, order_id: str) -> str:
 
 
 def _tell_end(order: orders_pb2.Order, payment: str, placed: Placed) -> None:
-    state = orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_")
+    state = placing.state_of(order.state)
     say(f"order {order.order_id}: {state} {order.reason}".rstrip())
     say(f"  total {money(order.total)}, payment {payment}, answered in {placed.elapsed_ms:.0f} ms")
 
@@ -141,8 +150,8 @@ def _summary(order: orders_pb2.Order, placed: Placed) -> dict[str, object]:
     """What JSON=1 prints."""
     return {
         "order_id": order.order_id,
-        "coordination": orders_pb2.Coordination.Name(order.coordination).removeprefix("COORDINATION_"),
-        "state": orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_"),
+        "coordination": placing.name_of(order.coordination),
+        "state": placing.state_of(order.state),
         "reason": order.reason,
         "total": money(order.total),
         "elapsed_ms": round(placed.elapsed_ms, 1),

@@ -2,7 +2,8 @@
 
 Arrivals are a Poisson process, the same in every run of one RATE, SECONDS and CARDS. A latency counts from
 the moment an order was due, so a late generator is no help. What does not fit into the generator's own bound
-of orders in flight is not placed, and counted. In the end every order must be final and the audit green.
+of orders in flight is not placed, and counted. An order of a saga has two times: of its first answer
+(accepted, or stock reserved) and of its completion. In the end every order must be final and the audit green.
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from typing import Annotated
 
 import typer
 
-from ops import arguments, arrivals, audit, client, cpu, latency, rest
-from ops.audit_rules import Findings
+from ops import arguments, arrivals, audit, client, cpu, latency, placing, rest
+from ops.audit_records import Findings
 from ops.errors import SuiteError
 from ops.open_loop import OpenLoop, times_to_final
 from ops.suite import Suite
 from ordermesh.orders.v1 import orders_pb2
 
-MODES = ("sync", "choreography")
+MODES = ("sync", "choreography", "orchestration")
 USER = "ada"
 SEED = 20261123
 PATIENCE_SECONDS = 120.0
@@ -62,23 +63,38 @@ async def _measure(suite: Suite, loop: OpenLoop, due: list[arrivals.Arrival]) ->
     """Run, wait for the end of everything, report; whether all is well."""
     async with loop:
         await loop.warm_up()
-        await asyncio.to_thread(rest.events_heard, suite, PATIENCE_SECONDS)
+        await asyncio.to_thread(rest.settled, suite, PATIENCE_SECONDS)
         before = cpu.used(suite)
         await loop.run(due)
         typer.echo("\n".join(loop.report()))
         began = time.monotonic()
         still_open = await rest.open_orders(suite, PATIENCE_SECONDS)
         typer.echo(f"  {still_open} orders open {time.monotonic() - began:.1f} s after the last answer")
-        for line in await asyncio.to_thread(rest.events_heard, suite, PATIENCE_SECONDS):
+        for line in await asyncio.to_thread(rest.settled, suite, PATIENCE_SECONDS):
             typer.echo(line)
         spent = cpu.between(before, cpu.used(suite))
-        if loop.is_choreography and (finals := await times_to_final(loop)):
-            typer.echo(f"  recorded to final {latency.summary(finals)}, of {len(finals)} orders")
+        await _tell_completion(loop)
     if loop.answered:
         typer.echo("\n".join(cpu.per_order(spent, loop.answered)))
+    green = await audited(suite)
+    return bool(loop.answered) and not still_open and green
+
+
+async def audited(suite: Suite) -> bool:
+    """Tell what the audit finds once all is at rest; whether it is green."""
     verdict = await _audit_when_at_rest(suite)
     _tell(verdict)
-    return bool(loop.answered) and not still_open and not verdict.open and not verdict.violations
+    return not verdict.open and not verdict.violations and not verdict.unseen
+
+
+async def _tell_completion(loop: OpenLoop) -> None:
+    """When the orders of a saga had come to their end, and how much sooner they were answered."""
+    if loop.coordination == orders_pb2.COORDINATION_SYNC or not (finals := await times_to_final(loop)):
+        return
+    words = placing.FIRST_WORDS[loop.coordination]
+    share = latency.share(loop.latencies, finals)
+    typer.echo(f"  completion {latency.summary(finals)}, of {len(finals)} orders")
+    typer.echo(f"  the answer above ({words}) came after {share:.2f} of that (p50)")
 
 
 async def _audit_when_at_rest(suite: Suite) -> Findings:
@@ -101,5 +117,5 @@ def _tell(found: Findings) -> None:
     more = len(found.open[SHOWN:]) + len(found.violations[SHOWN:])
     if more:
         typer.echo(f"  … and {more} more; `make audit` lists them")
-    if not found.open and not found.violations:
+    if not found.open and not found.violations and not found.unseen:
         typer.echo("money, stock and events add up")

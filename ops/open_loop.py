@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-import uuid
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC
@@ -12,7 +11,7 @@ from typing import Self
 
 import grpc
 
-from ops import client, latency
+from ops import client, latency, placing
 from ops.arrivals import Arrival
 from ops.client import Metadata
 from ops.errors import SuiteError
@@ -23,7 +22,6 @@ CONNECTIONS = 4
 """The edge takes 100 calls at once on a connection; more would queue in the client, unseen."""
 WARM_UP = 20
 PAGE = 100
-FINAL = (orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_CANCELLED)
 DECIDED = "FAILED_PRECONDITION"
 """A refusal of the business, such as a declined card: an answer, too."""
 
@@ -33,14 +31,13 @@ class OpenLoop:
 
     def __init__(self, edge: str, who: Metadata, coordination: orders_pb2.Coordination.ValueType) -> None:
         self.who = who
-        self.is_choreography = coordination == orders_pb2.COORDINATION_CHOREOGRAPHY
         self.latencies: list[float] = []
-        self.order_ids: set[str] = set()
+        self.due_at: dict[str, float] = {}  # when each order was due, by the clock on the wall
         self.refused: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
         self.dropped = 0
         self._edge = edge
-        self._coordination = coordination
+        self.coordination = coordination
         self._tasks: set[asyncio.Task[None]] = set()
         self._channels: list[grpc.aio.Channel] = []
         self.stubs: list[orders_service_pb2_grpc.OrdersServiceAsyncStub] = []
@@ -70,7 +67,7 @@ class OpenLoop:
         if not self.answered:
             raise SuiteError(f"the suite takes no orders: {', '.join(self.failed)}; see `make status`")
         self.latencies.clear()
-        self.order_ids.clear()
+        self.due_at.clear()
         self.refused.clear()
         self.failed.clear()
 
@@ -91,22 +88,20 @@ class OpenLoop:
         self._seconds = time.monotonic() - began
 
     async def _place(self, arrival: Arrival, index: int, due: float) -> None:
-        request = orders_service_pb2.PlaceOrderRequest(
-            request_id=str(uuid.uuid4()),
-            lines=[orders_service_pb2.PlaceOrderLine(sku="MUG-BLUE", quantity=1)],
-            payment_token=f"tok_{arrival.card}",
-            coordination=self._coordination,
-        )
+        request = placing.request(self.coordination, arrival.card)
         stub = self.stubs[index % len(self.stubs)]
+        due_at = time.time() - (time.monotonic() - due)
         try:
             answer = await stub.PlaceOrder(request, metadata=self.who, timeout=client.CALL_SECONDS)
-            self.order_ids.add(answer.order.order_id)
+            self.due_at[answer.order.order_id] = due_at
         except grpc.aio.AioRpcError as error:
             said = client.refusal(error)
             if said.code != DECIDED:
                 self.failed[f"{said.code} {said.reason}".strip()] += 1
                 return
             self.refused[said.reason] += 1
+            if "order_id" in said.details:
+                self.due_at[said.details["order_id"]] = due_at
         self.latencies.append(time.monotonic() - due)
 
     def report(self) -> list[str]:
@@ -124,19 +119,17 @@ class OpenLoop:
 
 
 async def times_to_final(loop: OpenLoop) -> list[float]:
-    """Seconds from the record of each order of a run to its final state, by the clock of orders' database."""
-    left, times = set(loop.order_ids), []
+    """Seconds from when each order of a run was due to its final state, as orders' database records it: the
+    clock is that of the same machine.
+    """
+    left, times = dict(loop.due_at), []
     request = orders_service_pb2.ListOrdersRequest(page_size=PAGE)
     while left:
         page = await loop.stubs[0].ListOrders(request, metadata=loop.who, timeout=client.CALL_SECONDS)
         for order in page.orders:
-            if order.order_id in left:
-                left.discard(order.order_id)
-                if order.state in FINAL:
-                    began, ended = (
-                        at.ToDatetime(tzinfo=UTC) for at in (order.create_time, order.update_time)
-                    )
-                    times.append((ended - began).total_seconds())
+            due = left.pop(order.order_id, None)
+            if due is not None and placing.is_final(order.state, order.flow):
+                times.append(order.update_time.ToDatetime(tzinfo=UTC).timestamp() - due)
         if not page.next_page_token:
             break
         request.page_token = page.next_page_token

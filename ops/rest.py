@@ -8,24 +8,25 @@ from collections.abc import Callable
 
 import asyncpg
 
-from ops import event_parts
+from ops import event_parts, workflow_reading
 from ops.broker import Broker
 from ops.errors import SuiteError
 from ops.event_parts import EventPart
 from ops.suite import Suite
 
 PAUSE_SECONDS = 0.5
-PENDING = "select count(*) from orders where state = 'PENDING'"
+OPEN = """select count(*) from orders where state not in ('CANCELLED', 'DELIVERED')
+             and (state <> 'CONFIRMED' or flow <> 'STANDARD')"""
 
 
 async def open_orders(suite: Suite, seconds: float) -> int:
-    """Wait until no order is PENDING; how many still are when the time is over. Raises SuiteError."""
+    """Wait until no order is open; how many still are when the time is over. Raises SuiteError."""
     until = time.monotonic() + seconds
     try:
         connection = await asyncpg.connect(suite.database_url("orders"))
         try:
             while True:
-                count = int(await connection.fetchval(PENDING))
+                count = int(await connection.fetchval(OPEN))
                 if not count or time.monotonic() > until:
                     return count
                 await asyncio.sleep(PAUSE_SECONDS)
@@ -33,6 +34,18 @@ async def open_orders(suite: Suite, seconds: float) -> int:
             await connection.close()
     except (OSError, asyncpg.PostgresError) as error:
         raise SuiteError(f"cannot read the records of orders ({error}); see `make status`") from error
+
+
+def settled(suite: Suite, seconds: float) -> list[str]:
+    """Wait for all that orders set going: workflows first, then events. Lines as of `events_heard`."""
+    until = time.monotonic() + seconds
+    lines = []
+    try:
+        running = _wait(lambda: workflow_reading.running(suite), seconds)
+        lines += [f"  {running} workflows still run; their CPU is not counted"] if running else []
+    except SuiteError as error:
+        lines.append(f"  workflows may still run: {error}")
+    return lines + events_heard(suite, until - time.monotonic())
 
 
 def events_heard(suite: Suite, seconds: float) -> list[str]:

@@ -67,9 +67,13 @@ def lines_of(function: Function) -> int:
 
 
 def parameters_of(function: Function) -> int:
-    """What a caller has to give; `self` and `cls` come by themselves."""
+    """What a caller has to give: neither `self` and `cls`, nor the options of a command, which have names."""
     given = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
-    return len([parameter for parameter in given if parameter.arg not in ("self", "cls")])
+    return len([one for one in given if one.arg not in ("self", "cls") and not _is_option(one)])
+
+
+def _is_option(parameter: ast.arg) -> bool:
+    return parameter.annotation is not None and "typer.Option(" in ast.unparse(parameter.annotation)
 
 
 def files() -> Iterator[Path]:

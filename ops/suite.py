@@ -27,6 +27,7 @@ from ops.supervision import ProcessState, Supervisor
 from ops.topology import Part
 
 T = TypeVar("T")
+STOPPING_SECONDS = 25.0  # the longest that a part has to end
 GONE_SECONDS = 10
 CRASHING_SECONDS = 8.0
 # supervisor's words for a process that it has given up or that nobody started
@@ -104,7 +105,7 @@ class Suite:
         """Prepare, migrate and start a part; does not wait for readiness. Harmless if it runs."""
         part = self.part(name)
         self.require_running()
-        found = self.supervisor.states()[name].state
+        found = self._settled(name)
         if found == "BACKOFF":
             self.supervisor.stop(name)  # its next try may be seconds away, and without today's migrations
         if found in (*NOT_RUNNING, "BACKOFF"):
@@ -113,6 +114,15 @@ class Suite:
             if part.database:
                 databases.migrate(self.site, part.database)
         self.supervisor.start(name)
+
+    def _settled(self, name: str) -> str:
+        """Supervisor's state of a part, once it is not on its way out any more: who asked for its stop may
+        have gone before the end of it, and a start in between would be lost.
+        """
+        until = time.monotonic() + STOPPING_SECONDS
+        while (found := self.supervisor.states()[name].state) == "STOPPING" and time.monotonic() < until:
+            time.sleep(0.05)
+        return found
 
     def stop(self, name: str) -> None:
         """Stop a part and wait until its process is gone; supervisor leaves it down."""

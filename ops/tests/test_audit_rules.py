@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from ops.audit_rules import Records, audit
+from ops.audit_records import Records
+from ops.audit_rules import audit
 
 GOOD, BAD = UUID(int=1), UUID(int=2)
 

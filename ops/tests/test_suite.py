@@ -48,6 +48,14 @@ def test_a_stopped_part_stays_down_and_says_so(suite: Suite) -> None:
     assert suite.health(PART) == f"port {suite.ports['smtp']} (smtp) does not answer"
 
 
+def test_a_start_before_the_end_of_a_stop_is_not_lost(suite: Suite) -> None:
+    before = suite.pid(PART)
+    suite.supervisor._ask("stopProcess", PART, False)  # as one leaves it who presses Ctrl-C while it waits
+    suite.start(PART)
+    suite.wait_ready(PART)
+    assert suite.pid(PART) not in (0, before)
+
+
 def test_a_restarted_part_is_a_new_process(suite: Suite, console: Console) -> None:
     before = suite.pid(PART)
     assert control.restart(suite.name, PART, console) == 0

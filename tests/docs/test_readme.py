@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/tour.md")
 BLOCKS = [(page, block) for page in PAGES for block in console.blocks((ROOT / page).read_text())]
 PORTS = {"edge": 8080, "operator": 8081, "temporal_ui": 8233}
-PAGE_SECONDS = 120.0
-CHOICES = ("MAKEFLAGS", "MAKELEVEL", "MODE", "CARD", "SKU", "QTY", "JSON", "USER", "S", "F")
+PAGE_SECONDS = 180.0
+MAKE = ("MAKEFLAGS", "MAKELEVEL")
+CHOICES = (*MAKE, "MODE", "CARD", "SKU", "QTY", "JSON", "USER", "S", "F", "N", "WAIT", "FLOW")
 
 
 @pytest.fixture(scope="module")

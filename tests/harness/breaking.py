@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psutil
 
 from ops import audit, audit_reading, processes
-from ops.audit_rules import Findings
+from ops.audit_records import Findings
 from ops.suite import Suite
 
 RECOVERY_SECONDS = 60.0
