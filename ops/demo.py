@@ -26,6 +26,7 @@ Flow = Literal["standard", "fulfil"]
 Wait = Literal["unspecified", "accepted", "stock_reserved", "final"]
 WATCH_SECONDS: Mapping[Flow, float] = {"standard": 60.0, "fulfil": 600.0}
 """A person may have to approve a long order, and a parcel has its way to go."""
+ASKS = "AWAITING_APPROVAL"
 OUTAGE_SECONDS = 3.0
 """How long an order is watched that was answered UNAVAILABLE: it ends when what is away is back."""
 USER = "ada"
@@ -62,7 +63,7 @@ def demo(  # noqa: PLR0913, PLR0917 - each is a variable of the door
     as_json: Annotated[bool, typer.Option("--json", envvar="JSON", help="One JSON line at the end.")] = False,
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
-    """Place an order and show its way. Exit code 1 if the order reached no final state."""
+    """Place an order and show its way. Exit code 1 if it reached no final state, and waits for no approval."""
     wish = Wish(mode, card, sku, qty, flow, wait)
     running = Suite.load(suite)
     with client.edge(running) as channel, client.operator(running) as inside:
@@ -78,7 +79,8 @@ def demo(  # noqa: PLR0913, PLR0917 - each is a variable of the door
     _tell_end(order, payment, placed)
     if as_json:
         typer.echo(json.dumps(_summary(order, placed)))
-    raise typer.Exit(0 if placing.is_final(order.state, order.flow) else 1)
+    at_rest = placing.is_final(order.state, order.flow) or placing.state_of(order.state) == ASKS
+    raise typer.Exit(0 if at_rest else 1)
 
 
 def say(line: str) -> None:
@@ -121,6 +123,9 @@ def _follow(channel: grpc.Channel, who: Metadata, placed: Placed, seconds: float
             name = placing.state_of(status.state)
             wish = "  the customer asks to cancel" if status.cancel_requested else ""
             say(f"  {(at - began).total_seconds() * 1000:7.1f} ms  {name}  {status.reason}{wish}".rstrip())
+            if name == ASKS:
+                say(f"  a person has to approve it: make approve ORDER={placed.order_id}")
+                break
     except grpc.RpcError as error:
         ended = f"watching ended: {client.refusal(error)}"
         say("  not ended yet; `make audit` lists it" if outage else f"  {ended}")
