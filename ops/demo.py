@@ -63,7 +63,7 @@ def demo(  # noqa: PLR0913, PLR0917 - each is a variable of the door
     as_json: Annotated[bool, typer.Option("--json", envvar="JSON", help="One JSON line at the end.")] = False,
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
-    """Place an order and show its way. Exit code 1 if it reached no final state, and waits for no approval."""
+    """Place an order and show its way. Exit code 1 unless it comes to its end, or waits for an approval."""
     wish = Wish(mode, card, sku, qty, flow, wait)
     running = Suite.load(suite)
     with client.edge(running) as channel, client.operator(running) as inside:
