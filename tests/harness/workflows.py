@@ -73,8 +73,11 @@ def attempts(suite: Suite, order_id: str) -> list[int]:
 
     async def fetch(client: Client) -> list[int]:
         found = await client.get_workflow_handle(order_id).fetch_history()
-        started = "activity_task_started_event_attributes"
-        return [getattr(event, started).attempt for event in found.events if event.HasField(started)]
+        return [
+            event.activity_task_started_event_attributes.attempt
+            for event in found.events
+            if event.HasField("activity_task_started_event_attributes")
+        ]
 
     return _ask(suite, fetch)
 
