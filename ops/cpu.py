@@ -17,7 +17,9 @@ Seconds = dict[str, float]
 
 
 def used(suite: Suite) -> Seconds:
-    """What each part with its children, and this process, have used so far."""
+    """What each part with its children, and this process, have used so far. Children that have ended count in
+    their parent's books; without them a part whose session ends would seem to be a new one.
+    """
     found = {GENERATOR: sum(os.times()[:2])}
     for name, process in suite.states().items():
         try:
@@ -25,7 +27,9 @@ def used(suite: Suite) -> Seconds:
             times = [each.cpu_times() for each in [main, *main.children(recursive=True)]]
         except psutil.NoSuchProcess:
             continue
-        found[name] = sum(each.user + each.system for each in times)
+        found[name] = sum(
+            each.user + each.system + each.children_user + each.children_system for each in times
+        )
     return found
 
 

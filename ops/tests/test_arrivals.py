@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +18,7 @@ from ops import arrivals, cpu, latency, open_loop
 from ops.arrivals import Arrival
 from ops.errors import SuiteError
 from ops.open_loop import OpenLoop
+from ops.supervision import ProcessState
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
 
 
@@ -113,3 +117,17 @@ def test_what_was_used_counts_from_its_start_where_a_part_was_started_in_between
 def test_quantiles_are_times_that_were_measured() -> None:
     assert latency.summary([0.3, 0.1, 0.2]) == "p50 200.0 ms, p99 300.0 ms"
     assert latency.quantile([0.7], 0.99) == 0.7
+
+
+def test_a_child_that_has_ended_is_still_counted() -> None:
+    class Parts:
+        """One part, which is this process."""
+
+        def states(self) -> dict[str, ProcessState]:
+            return {"me": ProcessState("me", "RUNNING", os.getpid(), 1)}
+
+    parts: Any = Parts()
+    before = cpu.used(parts)
+    busy = "import time\nwhile time.process_time() < 0.3: pass"
+    subprocess.run([sys.executable, "-I", "-S", "-c", busy], check=True)
+    assert cpu.between(before, cpu.used(parts))["me"] > 0.25  # in hundredths
