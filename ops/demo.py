@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 import uuid
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import grpc
 import typer
 from google.type.money_pb2 import Money
 
-from ops import client, placing
+from ops import arguments, client, placing
 from ops.client import Metadata, Refusal
 from ops.errors import SuiteError
 from ops.suite import Suite
@@ -22,9 +23,8 @@ from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_p
 from ordermesh.payments.v1 import payments_pb2, payments_service_pb2, payments_service_pb2_grpc
 
 Mode = Literal["sync", "choreography", "orchestration"]
-Flow = Literal["standard", "fulfil"]
-Wait = Literal["unspecified", "accepted", "stock_reserved", "final"]
-WATCH_SECONDS: Mapping[Flow, float] = {"standard": 60.0, "fulfil": 600.0}
+WAITS = ("unspecified", "accepted", "stock_reserved", "final")
+WATCH_SECONDS: Mapping[str, float] = {"standard": 60.0, "fulfil": 600.0}
 """A person may have to approve a long order, and a parcel has its way to go."""
 OUTAGE_SECONDS = 3.0
 """How long an order is watched that was answered UNAVAILABLE: it ends when what is away is back."""
@@ -39,8 +39,8 @@ class Wish:
     card: str
     sku: str
     quantity: int
-    flow: Flow
-    wait: Wait
+    flow: str
+    wait: str
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,19 @@ class Placed:
     elapsed_ms: float
 
 
-def demo(  # noqa: PLR0913, PLR0917 - each is a variable of the door
+def demo(
     mode: Annotated[Mode, typer.Option(envvar="MODE", help="Who carries the order.")] = "sync",
     card: Annotated[str, typer.Option(envvar="CARD", help="Suffix of a test token.")] = "approved",
     qty: Annotated[int, typer.Option(envvar="QTY", help="How many.")] = 1,
     sku: Annotated[str, typer.Option(envvar="SKU", help="Which product.")] = "MUG-BLUE",
-    flow: Annotated[Flow, typer.Option(envvar="FLOW", help="The short or the long way.")] = "standard",
-    wait: Annotated[Wait, typer.Option(envvar="WAIT", help="What the answer waits for.")] = "unspecified",
     as_json: Annotated[bool, typer.Option("--json", envvar="JSON", help="One JSON line at the end.")] = False,
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
-    """Place an order and show its way. Exit code 1 if the order reached no final state."""
-    wish = Wish(mode, card, sku, qty, flow, wait)
+    """Place an order and show its way. Exit code 1 if the order reached no final state.
+
+    FLOW=standard|fulfil chooses its steps, WAIT=accepted|stock_reserved|final what the answer waits for.
+    """
+    wish = Wish(mode, card, sku, qty, *_way(os.environ))
     running = Suite.load(suite)
     with client.edge(running) as channel, client.operator(running) as inside:
         who = client.bearer(client.sign_in(channel, USER))
@@ -73,12 +74,18 @@ def demo(  # noqa: PLR0913, PLR0917 - each is a variable of the door
             say(f"  the call answered {placed.refusal}")
         if mode == "orchestration":
             say(f"  workflow {running.urls['temporal_ui']}/namespaces/default/workflows/{placed.order_id}")
-        order = _follow(channel, who, placed, WATCH_SECONDS[flow])
+        order = _follow(channel, who, placed, WATCH_SECONDS[wish.flow])
         payment = _payment(inside, who, placed.order_id)
     _tell_end(order, payment, placed)
     if as_json:
         typer.echo(json.dumps(_summary(order, placed)))
     raise typer.Exit(0 if placing.is_final(order.state, order.flow) else 1)
+
+
+def _way(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The flow and the wait that are asked for, if any; SuiteError names a wrong one."""
+    flow = arguments.one_of("FLOW", tuple(WATCH_SECONDS))(environ.get("FLOW") or "standard")
+    return flow, arguments.one_of("WAIT", WAITS)(environ.get("WAIT") or "unspecified")
 
 
 def say(line: str) -> None:
