@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from kit.background import Background
 from kit.channels import Peer
@@ -43,6 +43,9 @@ def build(settings: Settings) -> App:
             task_queue=settings.task_queue,
             workflows=[PlaceOrder, FulfilOrder],
             activities=[*activities_of(short), *activities_of(long)],
+            # The sandbox takes half of the worker's time. It watches in all tests of workflows; what it
+            # cannot see, the replayed histories do.
+            workflow_runner=UnsandboxedWorkflowRunner(),
             graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         )
 
