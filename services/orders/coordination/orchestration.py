@@ -34,15 +34,19 @@ class Orchestration:
         self._uow = uow
         self._workflows = workflows
         self._background = background
+        self._begun: dict[UUID, Order] = {}  # placed here, not answered yet
 
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
         """Write that its workflow is to be started; `answer` does that first."""
-        await _own(tx).orchestrations.add(order.order_id, payment_token)
+        own = _own(tx)
+        await own.orchestrations.add(order.order_id, payment_token)
+        own.after_commit.append(lambda: self._begun.update({order.order_id: order}))
 
     async def cancel(self, order: Order, tx: Transaction) -> None:
         """Write that the workflow is to hear it, and tell it after the commit."""
         if order.state not in domain.OPEN:
             return
+        self._begun.pop(order.order_id, None)  # it is not as it was begun any more
         own = _own(tx)
         await own.orchestrations.add_signal(order.order_id, CANCEL, domain.CUSTOMER)
         self._tells_after_commit(own, order.order_id)
@@ -56,14 +60,21 @@ class Orchestration:
     async def answer(self, order_id: UUID, wait: Wait) -> Outcome:
         """Start the workflow; at once, or when it has come as far as the caller waits for."""
         try:
-            async with self._uow.begin() as tx:
-                order = await tx.order(order_id, lock=False)
-                traceparent = await tx.orchestrations.traceparent(order_id)
+            begun = self._begun.pop(order_id, None)
+            if begun is not None and wait in STAGES:  # it is read when the wait is over
+                order, traceparent = begun, telemetry.traceparent()
+            else:
+                order, traceparent = await self._read(order_id)
             if order.state in domain.OPEN:
                 order = await self._carry_on(order, traceparent, wait)
         except Problem as problem:  # our own database is away: the order exists all the same
             raise RequestInProgress(order_id) from problem
         return Outcome(order, _verdict(order, wait in STAGES), order.reason)
+
+    async def _read(self, order_id: UUID) -> tuple[Order, str]:
+        async with self._uow.begin() as tx:
+            order = await tx.order(order_id, lock=False)
+            return order, await tx.orchestrations.traceparent(order_id)
 
     async def sweep(self) -> None:
         """Start and tell what was left behind, by a crash or by Temporal being away."""
@@ -91,9 +102,7 @@ class Orchestration:
             return await tx.order(order.order_id, lock=False)
 
     async def _start_again(self, order_id: UUID) -> None:
-        async with self._uow.begin() as tx:
-            order = await tx.order(order_id, lock=False)
-            traceparent = await tx.orchestrations.traceparent(order_id)
+        order, traceparent = await self._read(order_id)
         telemetry.accept({"traceparent": traceparent})
         await self._start(order, traceparent)
 

@@ -43,7 +43,7 @@ class Temporal:
         self.heard.setdefault(order.order_id, [])
         raise unavailable("temporal", "the workflow has not come so far yet")
 
-    async def cancel(self, order_id: uuid.UUID, reason: str) -> bool:
+    async def tell(self, order_id: uuid.UUID, signal: str, reason: str) -> bool:
         self._answer()
         if order_id not in self.heard or order_id in self.ended:
             return False
