@@ -18,7 +18,7 @@ WRONG: list[tuple[Callable[[str], object], str]] = [
         for text in ("0", "1001", "-1", "1.5", "ten", "", "9" * 5000, "²")
     ),
     *((arguments.real("RATE", 0.1, 500), text) for text in ("0", "500.1", "nan", "inf", "fast", "-1")),
-    *((arguments.one_of("MODE", MODES), text) for text in ("orchestration", "SYNC", "")),
+    *((arguments.one_of("MODE", MODES), text) for text in ("telepathy", "SYNC", "")),
     *((arguments.identity("ORDER"), text) for text in ("3", "c0b1d8a5", f"{ID}0", "x" * 36)),
     *((arrivals.card_mix, text) for text in ("", "a,,b", "tok-1", "A")),
     (lambda kinds: wanted("", kinds), "OrderEaten"),

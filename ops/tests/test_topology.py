@@ -79,6 +79,8 @@ def test_a_service_is_told_its_peers_and_nothing_else(site: Site) -> None:
         "ORDERS_PAYMENTS_ADDRESS",
         "ORDERS_NOTIFICATIONS_ADDRESS",
         "ORDERS_KAFKA_ADDRESS",
+        "ORDERS_TEMPORAL_ADDRESS",
+        "ORDERS_TEMPORAL_UI",
     }
     assert environment["ORDERS_INVENTORY_ADDRESS"] == site.address("inventory")
     assert environment["ORDERS_DATABASE_URL"].endswith("/orders")

@@ -71,6 +71,7 @@ class Customer:
         seconds: float = CALL_SECONDS,
         wait: orders_pb2.Wait.ValueType = orders_pb2.WAIT_UNSPECIFIED,
         coordination: orders_pb2.Coordination.ValueType = orders_pb2.COORDINATION_SYNC,
+        flow: orders_pb2.Flow.ValueType = orders_pb2.FLOW_STANDARD,
     ) -> Answer:
         """Place an order of one product, or of several (`lines`: sku → quantity)."""
         wanted = lines or {sku: quantity}
@@ -79,6 +80,7 @@ class Customer:
             lines=[orders_service_pb2.PlaceOrderLine(sku=name, quantity=n) for name, n in wanted.items()],
             payment_token=f"tok_{card}",
             coordination=coordination,
+            flow=flow,
             wait=wait,
         )
         began = time.perf_counter()
