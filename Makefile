@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 install: ## Fetch what is missing: environments, server programs
 	@$(INSTALL)
 
-up: install ## Start everything and wait until it is healthy: PAYLOAD_KEYS=generate|rotate|off|k2:…,k1:…
+up: install ## Start everything and wait until it is healthy: PAYLOAD_KEYS=generate|rotate|off|… VERSIONED=1|0
 	@$(OPS) up
 
 down: ## Stop everything; harmless when nothing runs

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import psutil
 
+from ops.part import Part
 from ops.site import HOST, Site
-from ops.topology import Part
 
 MEMORY_NEEDED = 2.5  # GB for the whole suite
 DISK_NEEDED = 1.0  # GB for data and logs

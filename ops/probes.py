@@ -10,8 +10,10 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from ops import processes
+from ops.part import Part, ProbeKind
 from ops.site import HOST, Site
-from ops.topology import Part, ProbeKind
+from ops.supervision import Supervisor
 
 SECONDS = 2.0
 Probe = Callable[[Site, Part], Awaitable[str | None]]
@@ -83,23 +85,38 @@ async def _kafka(site: Site, part: Part) -> str | None:
 
 
 async def _grpc(site: Site, part: Part, service: str = "") -> str | None:
+    for port in part.ports if part.probe is ProbeKind.GRPC else part.ports[:1]:
+        if reason := await _health(site.address(port), service):
+            return reason
+    return None
+
+
+async def _health(address: str, service: str = "") -> str | None:
     import grpc
     from grpc_health.v1 import health_pb2
 
-    for port in part.ports if part.probe is ProbeKind.GRPC else part.ports[:1]:
-        async with grpc.aio.insecure_channel(site.address(port)) as channel:
-            check: Call = channel.unary_unary(
-                "/grpc.health.v1.Health/Check",
-                health_pb2.HealthCheckRequest.SerializeToString,
-                health_pb2.HealthCheckResponse.FromString,
-            )
-            try:
-                answer = await check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS)
-            except grpc.aio.AioRpcError as error:
-                return f"health: {error.code().name}"
-        if answer.status != health_pb2.HealthCheckResponse.SERVING:
-            return f"health: {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
+    async with grpc.aio.insecure_channel(address) as channel:
+        check: Call = channel.unary_unary(
+            "/grpc.health.v1.Health/Check",
+            health_pb2.HealthCheckRequest.SerializeToString,
+            health_pb2.HealthCheckResponse.FromString,
+        )
+        try:
+            answer = await check(health_pb2.HealthCheckRequest(service=service), timeout=SECONDS)
+        except grpc.aio.AioRpcError as error:
+            return f"health: {error.code().name}"
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        return f"health: {health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)}"
     return None
+
+
+async def _portless(site: Site, part: Part) -> str | None:
+    """Its process has one port, which the system has chosen: there its health is asked."""
+    state = (await asyncio.to_thread(Supervisor(site).states)).get(part.name)
+    if state is None or not state.pid:
+        return "its process does not run"
+    port = processes.listens_at(state.pid)
+    return await _health(f"{HOST}:{port}") if port else "it does not listen yet"
 
 
 async def _temporal(site: Site, part: Part) -> str | None:
@@ -152,4 +169,5 @@ PROBES: Mapping[ProbeKind, Probe] = {
     ProbeKind.SMTP: _smtp,
     ProbeKind.WORKER: _grpc,  # of its ports only the first is gRPC
     ProbeKind.HTTP: _http,
+    ProbeKind.PORTLESS: _portless,
 }

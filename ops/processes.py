@@ -36,6 +36,23 @@ def memory(processes: Iterable[psutil.Process]) -> int:
     return total
 
 
+def listens_at(pid: int) -> int:
+    """The port at which a process listens, the lowest if it has several; 0 if none, or if it is gone."""
+    try:
+        found = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return 0
+    return min((c.laddr.port for c in found if c.status == psutil.CONN_LISTEN), default=0)
+
+
+def variable(pid: int, name: str) -> str:
+    """A variable of a process's own environment; empty if it has none, or if it is gone."""
+    try:
+        return psutil.Process(pid).environ().get(name, "")
+    except psutil.Error:
+        return ""
+
+
 def is_gone(process: psutil.Process) -> bool:
     """Whether it runs no more; one that nobody has collected yet (a zombie) counts as gone."""
     try:

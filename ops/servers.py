@@ -64,7 +64,14 @@ JAVA_OPTIONS = (
 )
 
 TEMPORAL_PRAGMAS = ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=5000")
-TEMPORAL_DYNAMIC = ("system.enableActivityEagerExecution=true", "frontend.WorkflowTimeSkippingEnabled=true")
+TEMPORAL_DYNAMIC = (
+    "system.enableActivityEagerExecution=true",
+    "frontend.WorkflowTimeSkippingEnabled=true",
+    # how long after a version took its last new workflow the server begins to look whether any pinned to it
+    # is still open, and how often it looks again; three minutes each by default
+    'matching.wv.VersionDrainageStatusVisibilityGracePeriod="5s"',
+    'matching.wv.VersionDrainageStatusRefreshInterval="10s"',
+)
 
 
 def postgres(site: Site) -> tuple[str, ...]:

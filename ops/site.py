@@ -22,6 +22,15 @@ class Programs:
 
 
 @dataclass(frozen=True)
+class Workers:
+    """Which builds of the Temporal worker a suite has; without versions only what the checkout is."""
+
+    build: str = ""  # what the part `worker` runs; empty: the checkout, whatever it is
+    old: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Builds kept for workflows that are pinned to them, each with the environment it was made for."""
+
+
+@dataclass(frozen=True)
 class Site:
     """All that the topology needs to know about the machine and the suite."""
 
@@ -32,6 +41,7 @@ class Site:
     programs: Programs
     # <PREFIX>_PAYLOAD_KEYS of all that work with workflows; empty: nothing was ever encrypted
     payload_keys: str = field(default="", repr=False)
+    workers: Workers = Workers()
 
     @property
     def state(self) -> Path:
@@ -42,6 +52,11 @@ class Site:
     def directory(self) -> Path:
         """The same folder, absolute."""
         return self.root / self.state
+
+    @property
+    def builds(self) -> Path:
+        """The folder of the code of each build of the worker."""
+        return self.directory / "workers"
 
     @property
     def python(self) -> Path:
@@ -55,6 +70,10 @@ class Site:
     def database_url(self, name: str) -> str:
         """URL of a service's own database, opened by its own role."""
         return f"postgresql://{name}:{self.passwords[name]}@{self.address('postgres')}/{name}"
+
+    def payload_environment(self, prefix: str) -> dict[str, str]:
+        """For a part that starts or carries workflows: its `<PREFIX>_PAYLOAD_KEYS`, if there are keys."""
+        return {f"{prefix}_PAYLOAD_KEYS": self.payload_keys} if self.payload_keys else {}
 
     @property
     def admin_database_url(self) -> str:

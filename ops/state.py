@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ops import programs, topology
+from ops import builds, programs, topology
 from ops.errors import SuiteError
-from ops.site import Site
-from ops.topology import Part
+from ops.part import Part
+from ops.site import Site, Workers
+from ops.workers import import_path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("env", "logs", "mail", "run", "temporal", "kafka", "postgres")
@@ -103,6 +104,13 @@ def wanted_payload_keys(directory: Path, environ: Mapping[str, str]) -> str:
     return encryption.chosen(known, asked)
 
 
+def workers(directory: Path) -> Workers:
+    """The builds of the worker: the one that `worker` runs, and all others of which the code is kept."""
+    build = str(read_json(directory / "worker-build.json").get("build", ""))
+    kept = builds.kept(directory / "workers")
+    return Workers(build, {name: made for name, made in kept.items() if name != build})
+
+
 def create_site(suite: str, environ: Mapping[str, str]) -> Site:
     """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
     directory = directory_of(suite)
@@ -115,7 +123,8 @@ def create_site(suite: str, environ: Mapping[str, str]) -> Site:
     if twice:
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     keys = wanted_payload_keys(directory, environ)
-    site = Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, environ), keys)
+    found = programs.find(ROOT, environ)
+    site = Site(ROOT, suite, ports, make_secrets(directory), found, keys, workers(directory))
     if keys != payload_keys(directory):
         write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
@@ -140,7 +149,8 @@ def load_site(suite: str) -> Site:
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
     keys = payload_keys(directory)
-    return Site(ROOT, suite, ports, make_secrets(directory), programs.find(ROOT, os.environ), keys)
+    found = programs.find(ROOT, os.environ)
+    return Site(ROOT, suite, ports, make_secrets(directory), found, keys, workers(directory))
 
 
 def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:
@@ -150,7 +160,7 @@ def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": environ.get("HOME", str(site.directory)),
         "LANG": "C.UTF-8",
-        "PYTHONPATH": f"{site.root}:{site.root / 'protos' / 'gen' / 'python'}",
+        "PYTHONPATH": import_path(site.root),
         "PYTHONUNBUFFERED": "1",
     }
 

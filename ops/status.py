@@ -7,7 +7,7 @@ import asyncio
 from rich.console import Console
 from rich.table import Table
 
-from ops import probes, processes
+from ops import probes, processes, versions
 from ops.suite import Suite
 
 
@@ -41,10 +41,12 @@ def status(suite_name: str, console: Console) -> int:
             str(pid or ""),
             uptime(now.seconds) if now and pid else "",
             f"{processes.memory(processes.family(pid)) / 1e6:.0f}" if pid else "",
-            str(suite.ports[part.ports[0]]),
+            str(suite.ports[part.ports[0]]) if part.ports else "",
             f"[red]{found[name]}[/]" if found[name] else "[green]healthy[/]",
         )
     console.print(table)
     total = processes.memory(processes.family(suite.supervisor.process_id()))
     console.print(f"\nsuite {suite.name}: {total / 1e9:.2f} GB (shared pages counted once)")
+    stay = versions.kept(suite.site)
+    versions.tell(suite, stay, console, gone="is not needed any more: `make up` removes it")
     return 1 if any(found.values()) else 0

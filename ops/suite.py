@@ -22,9 +22,9 @@ import psutil
 
 from ops import databases, probes, state, storage, topology
 from ops.errors import SuiteError
+from ops.part import Part
 from ops.site import Site
 from ops.supervision import ProcessState, Supervisor
-from ops.topology import Part
 
 T = TypeVar("T")
 STOPPING_SECONDS = 25.0  # the longest that a part has to end

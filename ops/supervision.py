@@ -18,9 +18,9 @@ from typing import Any
 from xmlrpc.client import Fault, ServerProxy, Transport
 
 from ops.errors import SuiteError
+from ops.part import Part
 from ops.site import Site
 from ops.state import base_environment, write_private
-from ops.topology import Part
 
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING = 10, 60, 70  # supervisor.xmlrpc.Faults
 CALL_SECONDS = 45.0  # a stop waits for the process, at most the longest stop_seconds

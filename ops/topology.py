@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 
-from ops import servers
+from ops import servers, workers
+from ops.part import Part, ProbeKind
 from ops.site import Site
 
 # Ports of the suite "main". Another suite has a block of its own, in this order.
@@ -57,43 +56,11 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "shipping": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka", "temporal"),
 }
-WORKER_CALLS = ("temporal", "orders", "inventory", "payments", "notifications", "shipping")
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
 TELLS_ONLY = frozenset({"shipping"})
 """Services that publish events and consume none."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
-
-
-class ProbeKind(StrEnum):
-    """How to ask a part whether it is ready."""
-
-    POSTGRES = "postgres"
-    KAFKA = "kafka"
-    TEMPORAL = "temporal"
-    ENVOY = "envoy"
-    GRPC = "grpc"
-    SMTP = "smtp"
-    WORKER = "worker"
-    HTTP = "http"
-
-
-@dataclass(frozen=True)
-class Part:
-    """One process of the suite, as supervisor runs it and `make up` waits for it."""
-
-    name: str
-    command: tuple[str, ...]
-    ports: tuple[str, ...]  # names in DEFAULT_PORTS; the probe asks the first
-    probe: ProbeKind
-    environment: Mapping[str, str] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()  # parts that must be ready before this one starts
-    database: str | None = None  # migrated before each start, by the role of the same name
-    stop_signal: str = "TERM"
-    stop_seconds: int = 10  # then it is killed
-    signals_group: bool = True  # whether a stop goes to its children too
-    refuses_root: bool = False
-    nice: int = 0  # above zero: gives way to the parts that somebody waits for
 
 
 def assign_ports(suite: str, overrides: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -133,7 +100,7 @@ def service_environment(site: Site, name: str) -> dict[str, str]:
         f"{prefix}_PROFILE": "dev",
     }
     if "temporal" in SERVICES[name]:
-        environment |= payload_environment(site, prefix)
+        environment |= site.payload_environment(prefix)
         environment[f"{prefix}_TEMPORAL_UI"] = f"http://localhost:{site.ports['temporal_ui']}"
     return environment | {f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer) for peer in SERVICES[name]}
 
@@ -150,24 +117,6 @@ def service(site: Site, name: str) -> Part:
         database=name,
         stop_seconds=15,
         nice=NICE if name in GIVES_WAY else 0,
-    )
-
-
-def worker(site: Site) -> Part:
-    """The Temporal worker that carries orchestrated orders."""
-    environment = payload_environment(site, "WORKFLOWS") | {
-        "WORKFLOWS_LISTEN": site.address("worker"),
-        "WORKFLOWS_METRICS_ADDRESS": site.address("worker_metrics"),
-        "WORKFLOWS_PROFILE": "dev",
-    }
-    return Part(
-        name="worker",
-        command=(str(site.python), "-m", "workflows"),
-        ports=("worker", "worker_metrics"),
-        probe=ProbeKind.WORKER,
-        environment=environment
-        | {f"WORKFLOWS_{peer.upper()}_ADDRESS": site.address(peer) for peer in WORKER_CALLS},
-        stop_seconds=15,
     )
 
 
@@ -217,17 +166,12 @@ def tool_parts(site: Site) -> tuple[Part, ...]:
     )
 
 
-def payload_environment(site: Site, prefix: str) -> dict[str, str]:
-    """For a part that starts workflows or works on them: its `<PREFIX>_PAYLOAD_KEYS`, if there are keys."""
-    return {f"{prefix}_PAYLOAD_KEYS": site.payload_keys} if site.payload_keys else {}
-
-
 def codec_parts(site: Site) -> tuple[Part, ...]:
     """What decrypts for the Temporal UI; only if there is something to decrypt."""
     if not site.payload_keys:
         return ()
     port = site.ports["temporal_ui"]
-    environment = payload_environment(site, "CODEC") | {
+    environment = site.payload_environment("CODEC") | {
         "CODEC_LISTEN": site.address("codec"),
         # two names of the same place: which one is the origin depends on what was typed
         "CODEC_UI_ORIGINS": f"http://localhost:{port},http://127.0.0.1:{port}",
@@ -239,4 +183,4 @@ def codec_parts(site: Site) -> tuple[Part, ...]:
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
     services = tuple(service(site, name) for name in SERVICES)
-    return server_parts(site) + tool_parts(site) + codec_parts(site) + (*services, worker(site))
+    return server_parts(site) + tool_parts(site) + codec_parts(site) + (*services, *workers.parts(site))

@@ -15,12 +15,23 @@ from dataclasses import dataclass
 import psutil
 from rich.console import Console
 
-from ops import checks, databases, probes, processes, search_attributes, state, topics, topology
+from ops import (
+    checks,
+    databases,
+    probes,
+    processes,
+    search_attributes,
+    state,
+    topics,
+    topology,
+    versions,
+    workers,
+)
 from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
+from ops.part import Part
 from ops.suite import NOT_RUNNING, Suite
-from ops.topology import Part
 
 PART_SECONDS = 60.0
 READERS_SECONDS = 15.0
@@ -55,6 +66,7 @@ class Start:
                 tasks.create_task(self._bring(part))
 
     async def _bring(self, part: Part) -> None:
+        await asyncio.gather(*(self._outcome[name] for name in part.after))
         missing = [need for need in part.needs if not await self._outcome[need]]
         reason = f"needs {', '.join(missing)}" if missing else await self._start(part)
         if reason:
@@ -66,6 +78,8 @@ class Start:
         suite = self._suite
         try:
             self._display.show(part.name, "preparing")
+            if part.name == workers.CURRENT:
+                await asyncio.to_thread(versions.make_room, suite)
             await asyncio.to_thread(suite.start, part.name)
             self._display.show(part.name, "starting")
             if reason := await probes.wait_ready(suite.site, part, PART_SECONDS, suite.hope(part.name)):
@@ -76,6 +90,8 @@ class Start:
                 await asyncio.to_thread(topics.provision, suite.site)
             if part.name == "temporal":
                 await asyncio.to_thread(search_attributes.provision, suite.site)
+            if part.name == workers.CURRENT:
+                await asyncio.to_thread(versions.route, suite.site)
         except (SuiteError, OSError) as error:
             return str(error)
         return None
@@ -111,6 +127,18 @@ def check_machine(suite: Suite, was_running: bool) -> None:
         raise SuiteError("the suite cannot start:\n" + "\n".join(str(problem) for problem in problems))
 
 
+def bring(suite: Suite, console: Console) -> tuple[list[Failure], dict[str, str]]:
+    """Start all parts and wait for them: what failed; and which old builds of the worker stay, and why."""
+    state.write_plans(suite.site, suite.parts.values())
+    suite.supervisor.ensure_running(suite.parts.values())
+    with StartDisplay(suite.parts, console) as display:
+        start = Start(suite, display)
+        asyncio.run(start.run())
+    stay = versions.retire(suite)
+    retired = {workers.name_of(build) for build in suite.site.workers.old if build not in stay}
+    return [failure for failure in start.failures if failure.part not in retired], stay
+
+
 def up(name: str, console: Console) -> int:
     """Start a suite; the exit status."""
     began = time.monotonic()
@@ -121,18 +149,16 @@ def up(name: str, console: Console) -> int:
     if not was_running:
         processes.end(processes.left_behind(suite.directory))
     check_machine(suite, was_running)
-    state.write_plans(suite.site, suite.parts.values())
-    suite.supervisor.ensure_running(suite.parts.values())
+    suite = Suite(versions.choose(suite.site, os.environ))
     before = {part: found.pid for part, found in suite.states().items()}
-    with StartDisplay(suite.parts, console) as display:
-        start = Start(suite, display)
-        asyncio.run(start.run())
-    if start.failures:
-        report_failures(suite, start.failures, console)
+    failures, stay = bring(suite, console)
+    if failures:
+        report_failures(suite, failures, console)
         return 1
     topics.wait_for_readers(suite.site, topology.readers(), READERS_SECONDS)
     started = [part for part, found in suite.states().items() if found.pid != before.get(part)]
     report(suite, started, time.monotonic() - began, console)
+    versions.tell(suite, stay, console, gone="was not needed any more: it is removed")
     return 0
 
 

@@ -16,6 +16,8 @@ class Settings(ProcessSettings):
     temporal_namespace: str = "default"
     payload_keys: PayloadKeysSetting = SecretStr("")
     task_queue: str = "ordermesh-sagas"
+    deployment: str = "ordermesh"
+    build_id: str = Field("", description="the version that this worker is; empty: unversioned")
     metrics_address: Address | None = Field(
         None, examples=["127.0.0.1:15063"], description="where the worker's metrics are served (Prometheus)"
     )

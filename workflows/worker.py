@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import Worker, WorkerDeploymentConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from kit.background import Background
@@ -43,6 +45,7 @@ def build(settings: Settings) -> App:
             task_queue=settings.task_queue,
             workflows=[PlaceOrder, FulfilOrder],
             activities=[*activities_of(short), *activities_of(long)],
+            deployment_config=version(settings),
             # The sandbox takes half of the worker's time. It watches in all tests of workflows; what it
             # cannot see, the replayed histories do.
             workflow_runner=UnsandboxedWorkflowRunner(),
@@ -55,6 +58,20 @@ def build(settings: Settings) -> App:
         servicers={},
         background=Background(),
         peers=[orders, inventory, payments, notifications, shipping],
+    )
+
+
+def version(settings: Settings) -> WorkerDeploymentConfig | None:
+    """Which version the worker is, if it is any: what it begins, it alone goes on with (ADR 14).
+
+    Said here and not at the workflows: there a worker without versions could not complete their tasks.
+    """
+    if not settings.build_id:
+        return None
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.deployment, settings.build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=VersioningBehavior.PINNED,
     )
 
 

@@ -22,9 +22,9 @@ from temporalio.worker import Worker
 from kit.payload_keys import PayloadKey, PayloadKeys, read_keys
 from kit.payloads import data_converter
 from ops import probes, state, topology
+from ops.part import Part
 from ops.site import Site
 from ops.tests.steep import Steep
-from ops.topology import Part
 from ordermesh.orders.v1 import orders_pb2
 
 pytestmark = pytest.mark.temporal

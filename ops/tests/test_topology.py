@@ -51,7 +51,7 @@ def test_without_keys_nothing_speaks_of_a_codec(site: Site) -> None:
     parts = {part.name: part for part in topology.all_parts(site)}
     assert "codec" not in parts
     assert "--ui-codec-endpoint" not in parts["temporal"].command
-    assert topology.payload_environment(site, "ORDERS") == {}
+    assert site.payload_environment("ORDERS") == {}
 
 
 def test_with_keys_the_ui_is_told_where_to_decrypt(encrypting: Site) -> None:
@@ -64,7 +64,7 @@ def test_with_keys_the_ui_is_told_where_to_decrypt(encrypting: Site) -> None:
         in parts["codec"].environment["CODEC_UI_ORIGINS"]
     )
     expected = {"ORDERS_PAYLOAD_KEYS": encrypting.payload_keys}
-    assert topology.payload_environment(encrypting, "ORDERS") == expected
+    assert encrypting.payload_environment("ORDERS") == expected
 
 
 def test_a_service_is_told_its_peers_and_nothing_else(site: Site) -> None:
