@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
-from temporalio.client import Client
+from temporalio.client import Client, GrpcCompression
 from temporalio.converter import DataConverter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
@@ -52,6 +52,7 @@ class Temporal:
                 namespace=self._namespace,
                 data_converter=self._converter,
                 runtime=self._runtime,
+                grpc_compression=GrpcCompression.NONE,  # it is on this machine, or beside it
                 lazy=self._lazy,
             )
         return self._client

@@ -39,7 +39,8 @@ UNSENT = "select count(*) from outbox where sent_time is null"
 OPEN = {
     "orders": (
         UNSENT,
-        "select count(*) from orders where state = 'PENDING'",
+        "select count(*) from orders where state in ('PENDING', 'AWAITING_APPROVAL', 'SHIPPED')",
+        "select count(*) from orders where state = 'CONFIRMED' and flow = 'FULFIL'",
         "select count(*) from journal where step <> 'DONE'",
         "select count(*) from orchestrations where start_time is null and refused = ''",
         "select count(*) from signals where send_time is null",

@@ -196,12 +196,14 @@ def _open(records: Records) -> Iterator[tuple[str, float, str]]:
         where = ""
         if order["step"] not in ("DONE", None):
             where = f"{state}, next {order['step']}"
-        elif state in ("PENDING", "AWAITING_APPROVAL"):
+        elif state not in PAID and not audit_workflows.is_final(order):
             where = state
         elif state in PAID and stock.get(order_id) != "COMMITTED":
             where = f"{state}, its stock is {stock.get(order_id)}"
         elif state in PAID and not told[order_id, "CONFIRMATION"]:
             where = f"{state}, the customer is not told yet"
+        elif not audit_workflows.is_final(order):
+            where = f"{state}, not delivered yet"
         if where:
             yield str(order_id), order["age"], where
 

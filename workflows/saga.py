@@ -170,7 +170,7 @@ class Saga:
         self._state.ClearField("waiting_since")
 
 
-def _unheard(asked: asyncio.Future[SagaStepOutput]) -> None:
+def _unheard(asked: asyncio.Task[SagaStepOutput]) -> None:
     """Whatever becomes of a step that was given up: the payment's answer counts."""
     if not asked.cancelled():
         asked.exception()

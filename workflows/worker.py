@@ -6,7 +6,7 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import Worker, WorkerDeploymentConfig
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig
 
 from kit.background import Background
 from kit.channels import Peer
@@ -45,6 +45,9 @@ def build(settings: Settings) -> App:
             workflows=[PlaceOrder, FulfilOrder],
             activities=[*activities_of(short), *activities_of(long)],
             deployment_config=version(settings),
+            # The sandbox takes half of the worker's time. It watches in all tests of workflows; what it
+            # cannot see, the replayed histories do.
+            workflow_runner=UnsandboxedWorkflowRunner(),
             graceful_shutdown_timeout=timedelta(seconds=settings.drain_seconds),
         )
 

@@ -2,8 +2,7 @@
 
 import pytest
 
-from ops import demo, placing
-from ops.errors import SuiteError
+from ops import placing
 from ordermesh.orders.v1 import orders_pb2
 
 
@@ -22,12 +21,3 @@ def test_each_request_is_one_of_its_own(coordination: orders_pb2.Coordination.Va
     first, again = placing.request(coordination), placing.request(coordination, "declined")
     assert first.request_id != again.request_id
     assert (first.coordination, again.payment_token) == (coordination, "tok_declined")
-
-
-def test_a_wrong_flow_or_wait_is_named() -> None:
-    assert demo._way({}) == ("standard", "unspecified")
-    assert demo._way({"FLOW": "fulfil", "WAIT": "final"}) == ("fulfil", "final")
-    with pytest.raises(SuiteError, match="FLOW=short: one of standard, fulfil"):
-        demo._way({"FLOW": "short"})
-    with pytest.raises(SuiteError, match="WAIT=soon: one of unspecified, accepted"):
-        demo._way({"WAIT": "soon"})

@@ -8,7 +8,7 @@ from workflows.place_order.activities import OrderActivities
 from workflows.steps import Step
 
 RESERVE = Step("reserve", OrderActivities.reserve_stock, "Hold the stock")
-CHARGE = Step("charge", OrderActivities.process_payment, "Charge the customer", local=False)
+CHARGE = Step("charge", OrderActivities.process_payment, "Charge the customer", short=False)
 CONFIRM = Step("confirm", OrderActivities.confirm_order, "Confirm the order")
 COMMIT = Step("commit", OrderActivities.commit_stock, "Sell the stock")
 SEND = Step("send-confirmation", OrderActivities.send_confirmation, "Tell the customer")
