@@ -9,7 +9,7 @@ from ordermesh.analytics.v1 import analytics_service_pb2
 from ordermesh.events.v1 import events_service_pb2
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2
 from ordermesh.notifications.v1 import notifications_service_pb2
-from ordermesh.orders.v1 import orders_service_pb2
+from ordermesh.orders.v1 import orders_saga_service_pb2, orders_service_pb2
 from ordermesh.payments.v1 import payments_service_pb2
 from ordermesh.processor.v1 import processor_service_pb2
 from ordermesh.products.v1 import products_service_pb2
@@ -48,6 +48,15 @@ _REQUESTS: list[Message] = [
     orders_service_pb2.ListOrdersRequest(page_size=1),
     orders_service_pb2.CancelOrderRequest(request_id=ID, order_id=OTHER_ID),
     orders_service_pb2.WatchOrderRequest(order_id=ID),
+    orders_service_pb2.ApproveOrderRequest(request_id=ID, order_id=OTHER_ID),
+    orders_service_pb2.RejectOrderRequest(request_id=ID, order_id=OTHER_ID),
+    orders_saga_service_pb2.GetPaymentTokenRequest(order_id=ID),
+    orders_saga_service_pb2.ConfirmOrderRequest(request_id=ID, order_id=OTHER_ID),
+    orders_saga_service_pb2.CloseOrderRequest(request_id=ID, order_id=OTHER_ID, reason="OUT_OF_STOCK"),
+    orders_saga_service_pb2.AwaitApprovalRequest(request_id=ID, order_id=OTHER_ID),
+    orders_saga_service_pb2.ResumeOrderRequest(request_id=ID, order_id=OTHER_ID),
+    orders_saga_service_pb2.ShipOrderRequest(request_id=ID, order_id=OTHER_ID),
+    orders_saga_service_pb2.DeliverOrderRequest(request_id=ID, order_id=OTHER_ID),
     payments_service_pb2.ProcessPaymentRequest(
         request_id=ID, order_id=OTHER_ID, customer_id=OTHER_ID, amount=PRICE, payment_token="tok_approved"
     ),

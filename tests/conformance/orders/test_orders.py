@@ -214,12 +214,6 @@ def test_the_server_picks_a_coordination_and_the_order_records_why(buyer: Custom
     assert placed.coordination_reason.startswith("left open by the caller; STANDARD has 3 steps")
 
 
-def test_the_server_chooses_when_the_caller_does_not(buyer: Customer) -> None:
-    order = buyer.place(coordination=orders_pb2.COORDINATION_UNSPECIFIED).order
-    assert order is not None
-    assert (order.coordination, bool(order.coordination_reason)) == (orders_pb2.COORDINATION_SYNC, True)
-
-
 def test_an_unknown_product_places_nothing(buyer: Customer) -> None:
     said = buyer.place(sku="NO-SUCH-PRODUCT")
     assert (said.code, said.reason) == ("NOT_FOUND", "PRODUCT_NOT_FOUND")
