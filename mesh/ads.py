@@ -102,9 +102,7 @@ class AdsServicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
                 return
 
 
-def _heard(
-    request: DiscoveryRequest, proxy: Proxy, subscriptions: dict[str, Subscription]
-) -> set[str]:
+def _heard(request: DiscoveryRequest, proxy: Proxy, subscriptions: dict[str, Subscription]) -> set[str]:
     """The types that want an answer because of this request."""
     type_url = request.type_url
     if type_url not in TYPES:

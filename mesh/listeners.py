@@ -27,7 +27,9 @@ CONNECTION_BYTES = 1 << 20
 STREAMS = 1000
 
 
-def inbound(host: str, port: int, trust_domain: str, lifetime: Duration, filters: list[HttpFilter]) -> Listener:
+def inbound(
+    host: str, port: int, trust_domain: str, lifetime: Duration, filters: list[HttpFilter]
+) -> Listener:
     """Where other proxies call. A connection ends after `lifetime`, below half of a certificate's, for a new
     certificate is used by new connections only.
     """

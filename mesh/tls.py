@@ -53,9 +53,7 @@ def secrets(chain_pem: bytes, key_pem: bytes, bundle_pem: bytes) -> dict[str, Se
 
 
 def _common(expected: StringMatcher) -> tls_pb2.CommonTlsContext:
-    san = tls.SubjectAltNameMatcher(
-        san_type=tls.SubjectAltNameMatcher.SanType.URI, matcher=expected
-    )
+    san = tls.SubjectAltNameMatcher(san_type=tls.SubjectAltNameMatcher.SanType.URI, matcher=expected)
     combined = tls_pb2.CommonTlsContext.CombinedCertificateValidationContext(
         default_validation_context=tls.CertificateValidationContext(match_typed_subject_alt_names=[san]),
         validation_context_sds_secret_config=SdsSecretConfig(name=BUNDLE, sds_config=from_ads()),

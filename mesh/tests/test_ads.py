@@ -188,9 +188,7 @@ async def test_a_new_stream_is_answered_in_full_whatever_the_proxy_has(
     await again.leave()
 
 
-async def test_other_names_are_answered_and_the_same_names_are_not(
-    plane: ControlPlane, proxy: Proxy
-) -> None:
+async def test_other_names_are_answered_and_the_same_names_are_not(plane: ControlPlane, proxy: Proxy) -> None:
     plane.world.becomes(snapshot("one", "two"))
     await proxy.ask(ENDPOINTS, "one")
     first = await proxy.hear()

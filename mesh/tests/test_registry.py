@@ -48,7 +48,9 @@ def test_one_that_drains_stays_known_until_it_has_left() -> None:
     assert not draining.arrived(ONE).of("orders")[0].draining
 
 
-@given(st.lists(st.tuples(st.sampled_from(["arrive", "lose", "drain", "sweep"]), st.sampled_from([ONE, TWO]))))
+@given(
+    st.lists(st.tuples(st.sampled_from(["arrive", "lose", "drain", "sweep"]), st.sampled_from([ONE, TWO])))
+)
 def test_without_a_leave_a_workload_never_loses_its_last_instance(steps: list[tuple[str, Instance]]) -> None:
     registered, now = Registered({}).arrived(ONE), NOON
     for step, instance in steps:
