@@ -1,4 +1,4 @@
-"""Lets a real Envoy look at a snapshot before any proxy is told: it knows what it refuses better than we do."""
+"""Lets a real Envoy look at a snapshot before any proxy is told: it knows best what it refuses."""
 
 from __future__ import annotations
 

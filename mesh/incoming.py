@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envoy.config.rbac.v3.rbac_pb2 import RBAC as Rules
-from envoy.config.rbac.v3.rbac_pb2 import Permission, Principal
-from envoy.config.rbac.v3.rbac_pb2 import Policy as Rule
+from envoy.config.rbac.v3 import rbac_pb2 as rules
 from envoy.config.route.v3.route_components_pb2 import (
     HeaderMatcher,
     Route,
@@ -91,15 +89,14 @@ def _nobody() -> Route:
 def _only(callers: Iterable[str], trust_domain: str) -> RBACPerRoute:
     """These identities and nobody else."""
     principals = [_principal(f"spiffe://{trust_domain}/{caller}") for caller in callers]
-    policies = (
-        {"callers": Rule(permissions=[Permission(any=True)], principals=principals)} if principals else {}
-    )
-    return RBACPerRoute(rbac=RBAC(rules=Rules(action=Rules.Action.ALLOW, policies=policies)))
+    rule = rules.Policy(permissions=[rules.Permission(any=True)], principals=principals)
+    policies = {"callers": rule} if principals else {}
+    return RBACPerRoute(rbac=RBAC(rules=rules.RBAC(action=rules.RBAC.Action.ALLOW, policies=policies)))
 
 
-def _principal(spiffe_id: str) -> Principal:
+def _principal(spiffe_id: str) -> rules.Principal:
     name = StringMatcher(exact=spiffe_id)
-    return Principal(authenticated=Principal.Authenticated(principal_name=name))
+    return rules.Principal(authenticated=rules.Principal.Authenticated(principal_name=name))
 
 
 def _to_application() -> RouteAction:

@@ -1,4 +1,4 @@
-"""The two doors of a sidecar: `inbound`, where other proxies call its application by mutual TLS, and `egress`,
+"""The two doors of a sidecar: `inbound`, where other proxies call its application by mutual TLS; `egress`,
 where its application calls everybody else in the clear, over a socket that only it can open.
 """
 

@@ -1,4 +1,4 @@
-"""The routes of a proxy's egress: `:authority` names a workload, the path a method, and the policy how to call.
+"""The routes of a proxy's egress: `:authority` names a workload, the path a method, the policy how to call.
 
 What the policy does not let this caller do is answered here already; the callee's own proxy refuses it too.
 """

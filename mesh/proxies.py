@@ -17,7 +17,7 @@ class Node:
 
 @dataclass
 class Told:
-    """One type of resource at one proxy. `refused` is the proxy's own word, until a later version is taken."""
+    """One type of resource at one proxy. `refused` is its own word, until a later version is taken."""
 
     sent: str = ""
     taken: str = ""

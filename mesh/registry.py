@@ -1,4 +1,4 @@
-"""Which instances of each workload there are: kept on disk, so that a control plane that comes back knows them.
+"""Which instances of each workload there are: kept on disk, so that a control plane that returns knows them.
 
 An instance is added when its proxy connects. It leaves by saying so, or when it has been gone for long and is
 not the last of its workload. A stream that is lost removes nothing: the proxies' own health checks decide

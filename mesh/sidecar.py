@@ -19,7 +19,7 @@ from mesh.snapshot import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Snapshot
 
 @dataclass(frozen=True)
 class Place:
-    """Where a sidecar takes calls: from other proxies, from its application; and where its application does."""
+    """Where a sidecar takes calls, from other proxies and from its application; where that takes them."""
 
     host: str
     port: int  # 0: nobody calls this workload

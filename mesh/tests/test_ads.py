@@ -142,7 +142,7 @@ def names(answer: DiscoveryResponse) -> list[str]:
 async def settled(plane: ControlPlane) -> None:
     """Wait until the control plane has heard everything that was taken."""
     async with asyncio.timeout(SECONDS):
-        while not all(proxy.in_step for proxy in plane.proxies.all()):
+        while not all(proxy.in_step for proxy in plane.proxies.all()):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -232,5 +232,5 @@ async def test_a_proxy_that_leaves_is_forgotten_and_nothing_else(plane: ControlP
     assert [seen.node for seen in plane.proxies.all()] == [Node("orders-1", "orders")]
     await proxy.leave()
     async with asyncio.timeout(SECONDS):
-        while plane.proxies.all():
+        while plane.proxies.all():  # noqa: ASYNC110
             await asyncio.sleep(0.01)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
-from envoy.config.rbac.v3.rbac_pb2 import RBAC as Rules
+from envoy.config.rbac.v3 import rbac_pb2
 from envoy.config.route.v3.route_components_pb2 import Route
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBACPerRoute
@@ -38,7 +38,7 @@ def routes(found: Snapshot, name: str) -> list[Route]:
 def callers(route: Route) -> list[str]:
     per_route = RBACPerRoute()
     assert route.typed_per_filter_config[RBAC_FILTER].Unpack(per_route)
-    assert per_route.rbac.rules.action == Rules.Action.ALLOW
+    assert per_route.rbac.rules.action == rbac_pb2.RBAC.Action.ALLOW
     return [
         principal.authenticated.principal_name.exact.removeprefix("spiffe://ordermesh.local/")
         for rule in per_route.rbac.rules.policies.values()
