@@ -14,6 +14,7 @@ from typing import Protocol
 import grpc
 from envoy.service.discovery.v3 import ads_pb2_grpc
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+from google.protobuf.json_format import MessageToDict
 
 from kit.errors import Problem
 from kit.logs import log
@@ -30,6 +31,9 @@ class World(Protocol):
 
     def snapshot(self, node: Node) -> Snapshot:
         """What this proxy is to know now."""
+
+    def present(self, node: Node) -> AbstractContextManager[None]:
+        """The node is connected for the length of a block."""
 
     def watching(self) -> AbstractContextManager[asyncio.Event]:
         """An event that is set whenever any snapshot may have changed."""
@@ -60,7 +64,11 @@ class AdsServicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
         node = await self._admitted(first, context)
         requests: asyncio.Queue[DiscoveryRequest] = asyncio.Queue()
         requests.put_nowait(first)
-        with self._proxies.connected(node) as proxy, self._world.watching() as news:
+        with (
+            self._proxies.connected(node) as proxy,
+            self._world.present(node),
+            self._world.watching() as news,
+        ):
             reading = asyncio.create_task(_read(request_iterator, requests, news))
             try:
                 async for answer in self._conversation(proxy, requests, news, reading):
@@ -70,7 +78,7 @@ class AdsServicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
 
     async def _admitted(self, first: DiscoveryRequest, context: Anything) -> Node:
         metadata = dict(context.invocation_metadata() or ())
-        node = Node(first.node.id, first.node.cluster)
+        node = _node(first)
         try:
             self._doorkeeper.admit(node.node_id, node.workload, str(metadata.get(CREDENTIAL, "")))
         except Problem as problem:
@@ -100,6 +108,13 @@ class AdsServicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
                     yield wanted.answer(snapshot)
             if reading.done() and requests.empty():
                 return
+
+
+def _node(request: DiscoveryRequest) -> Node:
+    """Who asks, as its bootstrap says: `envoy/sidecar.yaml`."""
+    said = MessageToDict(request.node.metadata)
+    text = {name: str(said.get(name, "")) for name in ("host", "egress", "application", "version")}
+    return Node(request.node.id, request.node.cluster, port=int(said.get("port", 0)), **text)
 
 
 def _heard(request: DiscoveryRequest, proxy: Proxy, subscriptions: dict[str, Subscription]) -> set[str]:

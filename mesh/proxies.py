@@ -9,10 +9,20 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Node:
-    """One proxy: its own name, and the workload that it stands beside."""
+    """One proxy: its own name, the workload that it stands beside, and where it takes calls."""
 
     node_id: str
     workload: str
+    host: str = ""
+    port: int = 0  # 0: nobody calls this workload
+    egress: str = ""  # path of the socket where its application calls others
+    application: str = ""  # path of the socket where its application is called; empty if nobody does
+    version: str = ""  # of the application
+
+    @property
+    def address(self) -> str:
+        """Where other proxies call it; empty if they do not."""
+        return f"{self.host}:{self.port}" if self.port else ""
 
 
 @dataclass

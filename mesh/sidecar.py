@@ -13,18 +13,9 @@ from mesh import clusters, listeners, tls
 from mesh.incoming import filters, inbound_routes
 from mesh.outgoing import egress_routes
 from mesh.policy import Policy
+from mesh.proxies import Node
 from mesh.registry import Registered
 from mesh.snapshot import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Snapshot, packed
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a sidecar takes calls, from other proxies and from its application; where that takes them."""
-
-    host: str
-    port: int  # 0: nobody calls this workload
-    egress: str  # path of a socket
-    application: str  # path of a socket; empty if nobody calls it
 
 
 @dataclass(frozen=True)
@@ -46,20 +37,20 @@ class Mesh:
     connection: timedelta  # how long a connection may live, below half of a certificate's life
 
 
-def snapshot(workload: str, place: Place, credentials: Credentials, mesh: Mesh) -> Snapshot:
+def snapshot(node: Node, credentials: Credentials, mesh: Mesh) -> Snapshot:
     """All resources of one sidecar."""
-    callees = mesh.policy.callees(workload)
+    callees = mesh.policy.callees(node.workload)
     found_clusters = _clusters(callees, mesh)
-    found_listeners: dict[str, Message] = {listeners.EGRESS: listeners.egress(place.egress, [])}
-    routes: dict[str, Message] = {listeners.EGRESS: egress_routes(workload, mesh.policy)}
-    if place.application:
-        found_clusters[clusters.APPLICATION] = clusters.application(place.application)
+    found_listeners: dict[str, Message] = {listeners.EGRESS: listeners.egress(node.egress, [])}
+    routes: dict[str, Message] = {listeners.EGRESS: egress_routes(node.workload, mesh.policy)}
+    if node.application:
+        found_clusters[clusters.APPLICATION] = clusters.application(node.application)
         lifetime = Duration()
         lifetime.FromTimedelta(mesh.connection)
         found_listeners[listeners.INBOUND] = listeners.inbound(
-            place.host, place.port, mesh.trust_domain, lifetime, filters()
+            node.host, node.port, mesh.trust_domain, lifetime, filters()
         )
-        routes[listeners.INBOUND] = inbound_routes(workload, mesh.policy, mesh.trust_domain)
+        routes[listeners.INBOUND] = inbound_routes(node.workload, mesh.policy, mesh.trust_domain)
     return Snapshot(
         {
             CLUSTER: packed(found_clusters),

@@ -33,6 +33,10 @@ class World:
         return self.now
 
     @contextmanager
+    def present(self, node: Node) -> Iterator[None]:
+        yield
+
+    @contextmanager
     def watching(self) -> Iterator[asyncio.Event]:
         event = asyncio.Event()
         self._watches.add(event)

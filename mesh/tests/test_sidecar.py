@@ -15,19 +15,23 @@ from mesh.dry_run import Refused, validate
 from mesh.incoming import RBAC_FILTER
 from mesh.methods import METHODS, SERVERS
 from mesh.policy import Policy
+from mesh.proxies import Node
 from mesh.registry import Instance, Registered
-from mesh.sidecar import Credentials, Mesh, Place, snapshot
+from mesh.sidecar import Credentials, Mesh, snapshot
 from mesh.snapshot import CLUSTER, ENDPOINTS, ROUTES, Snapshot, version_of
 from mesh.tests.policies import policy, without_extras
 
 ENVOY = Path(__file__).resolve().parents[2] / "var" / "venv" / "servers" / "bin" / "envoy"
-PLACE = Place("127.0.0.1", 15054, "run/orders.egress", "run/orders.sock")
 NOBODY = Credentials(b"chain", b"key", b"bundle")
 HERE = Registered({}).arrived(Instance("inventory-1", "inventory", "127.0.0.1:15054", "v1"))
 
 
 def told(workload: str, found: Policy) -> Snapshot:
-    return snapshot(workload, PLACE, NOBODY, Mesh(found, HERE, "ordermesh.local", timedelta(minutes=5)))
+    return snapshot(node(workload), NOBODY, Mesh(found, HERE, "ordermesh.local", timedelta(minutes=5)))
+
+
+def node(workload: str) -> Node:
+    return Node(f"{workload}-1", workload, "127.0.0.1", 15054, "run/egress.sock", "run/application.sock")
 
 
 def routes(found: Snapshot, name: str) -> list[Route]:
@@ -89,7 +93,7 @@ def test_the_same_world_is_the_same_version_and_another_is_another() -> None:
     for type_url in one.resources:
         assert version_of(one.resources[type_url]) == version_of(same.resources[type_url])
     moved = HERE.arrived(Instance("inventory-2", "inventory", "127.0.0.1:2"))
-    other = snapshot("orders", PLACE, NOBODY, Mesh(policy(), moved, "ordermesh.local", timedelta(minutes=5)))
+    other = snapshot(node("orders"), NOBODY, Mesh(policy(), moved, "ordermesh.local", timedelta(minutes=5)))
     changed = {
         type_url
         for type_url in one.resources
