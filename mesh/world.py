@@ -1,4 +1,4 @@
-"""What there is in the mesh now: the policy, the instances, the certificates; and who is to hear of a change."""
+"""What there is in the mesh now: policy, instances, certificates; and who is to hear of a change."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class World:
             self._watches.discard(event)
 
     def renew(self) -> None:
-        """A round: certificates that are at half of their life are made anew; who is gone for long is left out."""
+        """A round: certificates at half of their life are made anew, who is gone for long is left out."""
         now = self._now()
         self._registry.becomes(self._registry.now.swept(now))
         if any(is_due(leaf, now) for leaf in self._leaves.values()):
