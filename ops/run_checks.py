@@ -36,7 +36,9 @@ def checks() -> list[Check]:
     """All of them; the quick ones first."""
     python = sys.executable
     typed = [
-        name for name in ("kit", "services", "ops", "tests", "protos/generate.py") if (ROOT / name).exists()
+        name
+        for name in ("kit", "mesh", "services", "ops", "tests", "protos/generate.py")
+        if (ROOT / name).exists()
     ]
     migrations = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/**/migrations/*.sql"))]
     return [
