@@ -39,9 +39,10 @@ class _Reader(Inline):
         row = self.significant(0)
         if row == len(self.lines):
             raise Stop(0, "the file is empty; it needs at least `allow:` and `traffic:`")
-        node, row = self.block(row, 0, 1)
-        if row < len(self.lines) or not isinstance(node, Map):
-            raise Stop(min(row, len(self.lines) - 1), "the file is a map; begin its keys in the first column")
+        node, after = self.block(row, 0, 1)
+        if not isinstance(node, Map) or after < len(self.lines):
+            place = after if isinstance(node, Map) else row
+            raise Stop(place, "the file is a map of sections, such as `allow:`; it is no list")
         return node
 
     def significant(self, row: int) -> int:

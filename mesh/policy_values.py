@@ -67,7 +67,8 @@ class Values:
         """A map with fixed keys."""
         found = {entry.key.value: entry.value for entry in self.entries(node, what, known)}
         missing = [key for key in needed if key not in found]
-        if missing and isinstance(node, Map):
+        # a key that is not known may be one of those that are missed
+        if missing and isinstance(node, Map) and len(found) == len(node.entries):
             self.wrong(node, f"{what} lacks {' and '.join(f'`{key}`' for key in missing)}")
         return found
 
