@@ -101,6 +101,11 @@ class Method:
         return self.service == HEALTH
 
     @property
+    def only_reads(self) -> bool:
+        """A call changes nothing."""
+        return self.idempotency is Idempotency.NO_SIDE_EFFECTS
+
+    @property
     def repeatable(self) -> bool:
         """A call that may have been carried out may be sent again."""
         return self.idempotency is not Idempotency.UNKNOWN
