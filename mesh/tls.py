@@ -64,6 +64,8 @@ def _common(expected: StringMatcher) -> tls_pb2.CommonTlsContext:
         combined_validation_context=combined,
     )
     context.tls_params.tls_minimum_protocol_version = tls.TlsParameters.TLSv1_3
+    # a caller's own default ends at 1.2
+    context.tls_params.tls_maximum_protocol_version = tls.TlsParameters.TLSv1_3
     return context
 
 
