@@ -52,10 +52,14 @@ class World:
 
     def snapshot(self, node: Node) -> Snapshot:
         """What this proxy is to know now."""
+        return self.preview(node, self._policy)
+
+    def preview(self, node: Node, policy: Policy) -> Snapshot:
+        """What it would be to know if this policy held."""
         leaf = self._leaf(node)
         credentials = Credentials(leaf.certificate_chain, leaf.private_key, self._authority.bundle())
         # a new certificate is used by new connections only: none outlives the old one
-        mesh = Mesh(self._policy, self._registry.now, TRUST_DOMAIN, self._lifetime / 4)
+        mesh = Mesh(policy, self._registry.now, TRUST_DOMAIN, self._lifetime / 4)
         return snapshot(node, credentials, mesh)
 
     @contextmanager
