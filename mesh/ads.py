@@ -12,7 +12,6 @@ from typing import Any as Anything
 from typing import Protocol
 
 import grpc
-from envoy.service.discovery.v3 import ads_pb2_grpc
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 from google.protobuf.json_format import MessageToDict
 
@@ -46,7 +45,7 @@ class Doorkeeper(Protocol):
         """Raise a Problem unless this credential was made for this node of this workload."""
 
 
-class AdsServicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
+class AdsServicer:
     """Serves envoy.service.discovery.v3.AggregatedDiscoveryService, state of the world."""
 
     def __init__(self, world: World, doorkeeper: Doorkeeper, proxies: Proxies) -> None:
@@ -75,6 +74,10 @@ class AdsServicer(ads_pb2_grpc.AggregatedDiscoveryServiceServicer):
                     yield answer
             finally:
                 reading.cancel()
+
+    async def DeltaAggregatedResources(self, request_iterator: Anything, context: Anything) -> None:
+        """Not served: our snapshots are small, and told whole they cannot be half taken."""
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, "state of the world only")
 
     async def _admitted(self, first: DiscoveryRequest, context: Anything) -> Node:
         metadata = dict(context.invocation_metadata() or ())

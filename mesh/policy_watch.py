@@ -14,7 +14,8 @@ from kit.logs import log
 from mesh import private_files
 from mesh.dry_run import Refused, validate
 from mesh.policy import Policy
-from mesh.policy_reading import PolicyError, parse
+from mesh.policy_nodes import PolicyError
+from mesh.policy_reading import parse
 from mesh.snapshot import Snapshot
 
 LAST_GOOD = "mesh.last-good.yaml"

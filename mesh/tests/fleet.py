@@ -10,19 +10,21 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import Template
+from typing import Any
 
 import grpc
 from envoy.service.discovery.v3 import ads_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from mesh.authority import Authority
-from mesh.join import JoinCredentials
 
 from mesh.ads import AdsServicer
+from mesh.authority import Authority
+from mesh.join import JoinCredentials
 from mesh.policy import Policy
 from mesh.proxies import Proxies
 from mesh.registry import Registry
 from mesh.world import World
-from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2, inventory_service_pb2_grpc
+from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2_grpc
+from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVOY = ROOT / "var" / "venv" / "servers" / "bin" / "envoy"
@@ -45,19 +47,31 @@ class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
         self.fails = 0
         self.who: list[str] = []
 
-    async def ReserveStock(self, request: object, context: grpc.aio.ServicerContext) -> object:
+    async def ReserveStock(self, request: pb.ReserveStockRequest, context: Any) -> pb.ReserveStockResponse:
         self.asked.append("ReserveStock")
         self.who.append(str(dict(context.invocation_metadata() or ()).get("x-forwarded-client-cert", "")))
         if self.fails:
             self.fails -= 1
             await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
-        return inventory_service_pb2.ReserveStockResponse(
+        return pb.ReserveStockResponse(
             reservation=inventory_pb2.Reservation(state=inventory_pb2.RESERVATION_STATE_RESERVED)
         )
 
-    async def ReleaseStock(self, request: object, context: object) -> object:
+    async def ReleaseStock(self, request: pb.ReleaseStockRequest, context: Any) -> pb.ReleaseStockResponse:
         self.asked.append("ReleaseStock")
-        return inventory_service_pb2.ReleaseStockResponse()
+        return pb.ReleaseStockResponse()
+
+    async def CommitStock(self, request: pb.CommitStockRequest, context: Any) -> pb.CommitStockResponse:
+        self.asked.append("CommitStock")
+        return pb.CommitStockResponse()
+
+    async def GetStock(self, request: pb.GetStockRequest, context: Any) -> pb.GetStockResponse:
+        self.asked.append("GetStock")
+        return pb.GetStockResponse()
+
+    async def Restock(self, request: pb.RestockRequest, context: Any) -> pb.RestockResponse:
+        self.asked.append("Restock")
+        return pb.RestockResponse()
 
 
 class Fleet:

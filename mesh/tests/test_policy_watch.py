@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mesh.policy import Policy
-from mesh.policy_reading import PolicyError
+from mesh.policy_nodes import PolicyError
 from mesh.policy_watch import PolicyWatch
 from mesh.snapshot import Snapshot
 

@@ -14,7 +14,14 @@ GOOD, BAD = UUID(int=1), UUID(int=2)
 
 
 def order(order_id: UUID, state: str, **changes: Any) -> dict[str, Any]:
-    known = {"order_id": order_id, "state": state, "total": 500, "skus": ["TEA"], "quantities": [1]}
+    known = {
+        "order_id": order_id,
+        "state": state,
+        "total": 500,
+        "skus": ["TEA"],
+        "quantities": [1],
+        "flow": "STANDARD",
+    }
     return {**known, "version": 2, "step": "DONE", "age": 3.0, "coordination": "SYNC", **changes}
 
 
