@@ -20,7 +20,7 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 READMES = [*sorted((ROOT / "services").rglob("README.md")), ROOT / "workflows" / "README.md"]
-TOP = "services|protos|kit|ops|envoy|tests|docs|.ci"
+TOP = "services|workflows|mesh|protos|kit|ops|envoy|tests|docs|.ci"
 MAX_README_LINES = 30
 MAX_PAGE_COLUMNS = 125
 ELSEWHERE = {"DEPENDENCY_UNAVAILABLE", "FIELD_UNKNOWN_VALUE"}

@@ -1,0 +1,142 @@
+"""How a proxy reaches others: one cluster a workload, and one for its own application behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
+from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.cluster.v3.outlier_detection_pb2 import OutlierDetection
+from envoy.config.core.v3.address_pb2 import Address, Pipe, SocketAddress
+from envoy.config.core.v3.health_check_pb2 import HealthCheck as EnvoyHealthCheck
+from envoy.config.core.v3.health_check_pb2 import HealthStatus
+from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from google.protobuf.duration_pb2 import Duration
+
+from mesh.policy import Balancing, Breaker, HealthCheck, Outliers, RetryBudget, Traffic
+from mesh.registry import Instance
+from mesh.tls import from_ads, to_peer
+
+APPLICATION = "application"
+HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+SUBSET_KEY = "version"
+METADATA = "envoy.lb"
+BALANCING = {
+    Balancing.ROUND_ROBIN: Cluster.LbPolicy.ROUND_ROBIN,
+    Balancing.LEAST_REQUEST: Cluster.LbPolicy.LEAST_REQUEST,
+    Balancing.RANDOM: Cluster.LbPolicy.RANDOM,
+}
+
+
+def application(path: str) -> Cluster:
+    """The workload's own application, on a socket that only its proxy can open."""
+    cluster = Cluster(name=APPLICATION, type=Cluster.DiscoveryType.STATIC)
+    _http2(cluster)
+    endpoint = LbEndpoint(endpoint=Endpoint(address=Address(pipe=Pipe(path=path))))
+    cluster.load_assignment.CopyFrom(
+        ClusterLoadAssignment(
+            cluster_name=APPLICATION, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])]
+        )
+    )
+    return cluster
+
+
+def workload(name: str, spiffe_id: str, traffic: Traffic) -> Cluster:
+    """Another workload, wherever its instances are; only its own identity is accepted there."""
+    cluster = Cluster(
+        name=name,
+        type=Cluster.DiscoveryType.EDS,
+        eds_cluster_config=Cluster.EdsClusterConfig(eds_config=from_ads()),
+        connect_timeout=_duration(traffic.connect_timeout),
+        lb_policy=BALANCING[traffic.balancing],
+        transport_socket=to_peer(spiffe_id, name),
+        circuit_breakers=_breakers(traffic.breaker, traffic.budget),
+        outlier_detection=_outliers(traffic.outliers),
+        health_checks=[_health(traffic.health_check)],
+        # what the registry takes out is out, whatever its health was
+        ignore_health_on_host_removal=True,
+    )
+    cluster.lb_subset_config.fallback_policy = Cluster.LbSubsetConfig.LbSubsetFallbackPolicy.ANY_ENDPOINT
+    cluster.lb_subset_config.subset_selectors.add().keys.append(SUBSET_KEY)
+    _http2(cluster)
+    return cluster
+
+
+def one_version(name: str, version: str, spiffe_id: str, traffic: Traffic) -> Cluster:
+    """The instances of a workload that are of one version; no other takes their place."""
+    cluster = workload(name, spiffe_id, traffic)
+    cluster.name = version_name(name, version)
+    cluster.eds_cluster_config.service_name = name
+    cluster.lb_subset_config.fallback_policy = Cluster.LbSubsetConfig.LbSubsetFallbackPolicy.DEFAULT_SUBSET
+    cluster.lb_subset_config.default_subset.update({SUBSET_KEY: version})
+    return cluster
+
+
+def version_name(name: str, version: str) -> str:
+    """What the cluster of one version is called."""
+    return f"{name}-{version}"
+
+
+def endpoints(name: str, instances: Iterable[Instance]) -> ClusterLoadAssignment:
+    """Where a workload's instances take calls; one that drains gets no new ones."""
+    found = []
+    for instance in instances:
+        host, _, port = instance.address.rpartition(":")
+        address = Address(socket_address=SocketAddress(address=host, port_value=int(port)))
+        state = HealthStatus.DRAINING if instance.draining else HealthStatus.UNKNOWN
+        endpoint = LbEndpoint(endpoint=Endpoint(address=address), health_status=state)
+        endpoint.metadata.filter_metadata[METADATA].update({SUBSET_KEY: instance.version})
+        found.append(endpoint)
+    return ClusterLoadAssignment(
+        cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=found)] if found else []
+    )
+
+
+def _http2(cluster: Cluster) -> None:
+    options = HttpProtocolOptions()
+    options.explicit_http_config.http2_protocol_options.SetInParent()
+    cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(options)
+
+
+def _breakers(breaker: Breaker, budget: RetryBudget) -> CircuitBreakers:
+    thresholds = CircuitBreakers.Thresholds()
+    thresholds.max_connections.value = breaker.connections
+    thresholds.max_pending_requests.value = breaker.pending
+    thresholds.max_requests.value = breaker.requests
+    thresholds.retry_budget.budget_percent.value = budget.percent
+    thresholds.retry_budget.min_retry_concurrency.value = budget.min_concurrency
+    return CircuitBreakers(thresholds=[thresholds])
+
+
+def _outliers(rule: Outliers) -> OutlierDetection:
+    """One of two may be put out, and never the only one."""
+    outliers = OutlierDetection(
+        interval=_duration(rule.interval), base_ejection_time=_duration(rule.ejection)
+    )
+    outliers.consecutive_5xx.value = rule.consecutive_errors
+    outliers.consecutive_gateway_failure.value = rule.consecutive_errors
+    outliers.enforcing_consecutive_gateway_failure.value = 100
+    outliers.max_ejection_percent.value = rule.max_ejected_percent
+    outliers.always_eject_one_host.value = False
+    return outliers
+
+
+def _health(rule: HealthCheck) -> EnvoyHealthCheck:
+    check = EnvoyHealthCheck(
+        timeout=_duration(rule.timeout),
+        interval=_duration(rule.interval),
+        no_traffic_interval=_duration(rule.interval),
+    )
+    check.unhealthy_threshold.value = rule.unhealthy_after
+    check.healthy_threshold.value = rule.healthy_after
+    check.grpc_health_check.SetInParent()
+    return check
+
+
+def _duration(span: timedelta) -> Duration:
+    found = Duration()
+    found.FromTimedelta(span)
+    return found

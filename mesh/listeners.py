@@ -1,0 +1,83 @@
+"""The two doors of a sidecar: `inbound`, where other proxies call its application by mutual TLS; `egress`,
+where its application calls everybody else in the clear, over a socket that only it can open.
+"""
+
+from __future__ import annotations
+
+from envoy.config.core.v3.address_pb2 import Address, Pipe, SocketAddress
+from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
+from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
+from envoy.config.listener.v3.listener_pb2 import Listener
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    HttpConnectionManager,
+    HttpFilter,
+    Rds,
+)
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+
+from mesh.tls import from_ads, from_peers
+
+INBOUND, EGRESS = "inbound", "egress"
+MANAGER = "envoy.filters.network.http_connection_manager"
+ROUTER = "envoy.filters.http.router"
+SOCKET_MODE = 0o600
+CONNECTION_BYTES = 1 << 20
+STREAMS = 1000
+
+
+def inbound(
+    host: str, port: int, trust_domain: str, lifetime: Duration, filters: list[HttpFilter]
+) -> Listener:
+    """Where other proxies call. A connection ends after `lifetime`, below half of a certificate's, for a new
+    certificate is used by new connections only.
+    """
+    manager = _manager(INBOUND, filters)
+    manager.common_http_protocol_options.max_connection_duration.CopyFrom(lifetime)
+    # whoever calls is told to the application by its proxy only: what a caller says of itself is removed
+    manager.forward_client_cert_details = HttpConnectionManager.ForwardClientCertDetails.SANITIZE_SET
+    manager.set_current_client_cert_details.uri = True
+    chain = FilterChain(filters=[_filter(manager)], transport_socket=from_peers(trust_domain))
+    address = Address(socket_address=SocketAddress(address=host, port_value=port))
+    return _listener(INBOUND, address, chain)
+
+
+def egress(path: str, filters: list[HttpFilter]) -> Listener:
+    """Where the application calls everybody else: `:authority` names whom."""
+    chain = FilterChain(filters=[_filter(_manager(EGRESS, filters))])
+    return _listener(EGRESS, Address(pipe=Pipe(path=path, mode=SOCKET_MODE)), chain)
+
+
+def http_filter(name: str, config: Message) -> HttpFilter:
+    """A filter with its configuration."""
+    found = HttpFilter(name=name)
+    found.typed_config.Pack(config)
+    return found
+
+
+def _manager(name: str, filters: list[HttpFilter]) -> HttpConnectionManager:
+    manager = HttpConnectionManager(
+        stat_prefix=name,
+        codec_type=HttpConnectionManager.CodecType.HTTP2,
+        rds=Rds(route_config_name=name, config_source=from_ads()),
+        http_filters=[*filters, http_filter(ROUTER, Router())],
+        http2_protocol_options=Http2ProtocolOptions(),
+        # a watcher's stream is silent for long; what has a deadline brings it along in grpc-timeout
+        stream_idle_timeout=Duration(seconds=3600),
+    )
+    manager.http2_protocol_options.max_concurrent_streams.value = STREAMS
+    manager.http2_protocol_options.allow_connect = False
+    return manager
+
+
+def _filter(manager: HttpConnectionManager) -> Filter:
+    found = Filter(name=MANAGER)
+    found.typed_config.Pack(manager)
+    return found
+
+
+def _listener(name: str, address: Address, chain: FilterChain) -> Listener:
+    listener = Listener(name=name, address=address, filter_chains=[chain])
+    listener.per_connection_buffer_limit_bytes.value = CONNECTION_BYTES
+    return listener

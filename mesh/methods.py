@@ -1,0 +1,175 @@
+"""What the protos say of every RPC: who serves it, to whom it is open, whether it may be repeated."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor import MethodDescriptor
+from grpc_health.v1 import health_pb2
+
+import ordermesh
+from ordermesh.access.v1 import access_pb2
+
+
+class Access(Enum):
+    """What a caller must show, as `ordermesh.access.v1.access` declares it."""
+
+    UNSPECIFIED = access_pb2.ACCESS_UNSPECIFIED
+    ANYONE = access_pb2.ACCESS_ANYONE
+    USER = access_pb2.ACCESS_USER
+    OPERATOR = access_pb2.ACCESS_OPERATOR
+    WORKLOAD = access_pb2.ACCESS_WORKLOAD
+
+
+class Idempotency(Enum):
+    """The proto's `idempotency_level`."""
+
+    UNKNOWN = 0
+    NO_SIDE_EFFECTS = 1
+    IDEMPOTENT = 2
+
+
+class Role(Enum):
+    """What kind of caller an identity is; it bounds what the policy may allow it."""
+
+    SERVICE = "a service or the worker"
+    BFF = "a backend for a frontend"
+    EDGE = "the public entry"
+    OPERATOR = "the operator's entry"
+
+
+IDENTITIES: Mapping[str, Role] = {
+    "users": Role.SERVICE,
+    "products": Role.SERVICE,
+    "orders": Role.SERVICE,
+    "inventory": Role.SERVICE,
+    "payments": Role.SERVICE,
+    "processor": Role.SERVICE,
+    "notifications": Role.SERVICE,
+    "analytics": Role.SERVICE,
+    "shipping": Role.SERVICE,
+    "worker": Role.SERVICE,
+    "edge": Role.EDGE,
+    "operator": Role.OPERATOR,
+    # not there yet; named here, so that nobody else takes the names, and so that default deny covers them
+    "bff-web": Role.BFF,
+    "bff-mobile": Role.BFF,
+    "bff-partner": Role.BFF,
+}
+"""Every workload that has an identity of its own, by name."""
+
+PUBLIC = frozenset(
+    {
+        "ordermesh.users.v1.UsersService",
+        "ordermesh.products.v1.ProductsService",
+        "ordermesh.orders.v1.OrdersService",
+        "ordermesh.shipping.v1.TrackingService",
+    }
+)
+"""The proto services that envoy/edge.yaml routes at the public entry."""
+
+HEALTH = "grpc.health.v1.Health"
+EVENTS = "ordermesh.events.v1.EventsService"
+EVENT_PARTS: tuple[str, ...] = ("orders", "inventory", "payments", "notifications", "analytics", "shipping")
+"""The workloads that serve `EVENTS`: all those with an outbox or a consumer."""
+
+
+@dataclass(frozen=True, order=True)
+class Method:
+    """One RPC at one workload. `EVENTS` and `HEALTH` are served by several, so theirs exist once for each."""
+
+    workload: str
+    service: str
+    name: str
+    access: Access
+    idempotency: Idempotency
+    streams: bool
+
+    @property
+    def path(self) -> str:
+        """As it stands in the request: `/ordermesh.orders.v1.OrdersService/GetOrder`."""
+        return f"/{self.service}/{self.name}"
+
+    @property
+    def is_health(self) -> bool:
+        """A health check, which everybody may ask everybody."""
+        return self.service == HEALTH
+
+    @property
+    def only_reads(self) -> bool:
+        """A call changes nothing."""
+        return self.idempotency is Idempotency.NO_SIDE_EFFECTS
+
+    @property
+    def repeatable(self) -> bool:
+        """A call that may have been carried out may be sent again."""
+        return self.idempotency is not Idempotency.UNKNOWN
+
+
+def open_to(identity: str, method: Method) -> bool:
+    """Whether the protos leave it to the policy to allow this; a rule beyond it is refused."""
+    if method.is_health:
+        return True
+    if method.access is Access.UNSPECIFIED:
+        return False
+    match IDENTITIES[identity]:
+        case Role.OPERATOR:
+            return True
+        case Role.EDGE:
+            return method.service in PUBLIC and method.access in (Access.ANYONE, Access.USER)
+        case Role.BFF:
+            return method.access in (Access.ANYONE, Access.USER)
+        case Role.SERVICE:  # it passes no user's token on
+            return method.access in (Access.ANYONE, Access.WORKLOAD)
+
+
+def _services() -> Iterator[str]:
+    for root in map(Path, ordermesh.__path__):
+        for path in sorted(root.rglob("*_service_pb2.py")):
+            name = ".".join(path.relative_to(root.parent).with_suffix("").parts)
+            yield from (
+                found.full_name
+                for found in importlib.import_module(name).DESCRIPTOR.services_by_name.values()
+            )
+
+
+def _method(workload: str, found: MethodDescriptor) -> Method:
+    options = found.GetOptions()
+    service = found.containing_service.full_name
+    health = service == HEALTH  # declares neither, and is not ours to declare
+    return Method(
+        workload=workload,
+        service=service,
+        name=found.name,
+        access=Access.ANYONE if health else Access(options.Extensions[access_pb2.access]),
+        idempotency=Idempotency.NO_SIDE_EFFECTS if health else Idempotency(options.idempotency_level),
+        streams=found.client_streaming or found.server_streaming,
+    )
+
+
+def _all() -> Iterator[Method]:
+    pool = descriptor_pool.Default()
+    served = {
+        name: EVENT_PARTS if name == EVENTS else (name.split(".")[1],) for name in sorted(set(_services()))
+    }
+    workloads = sorted({workload for parts in served.values() for workload in parts})
+    served[health_pb2.DESCRIPTOR.services_by_name["Health"].full_name] = tuple(workloads)
+    for service, parts in served.items():
+        for found in pool.FindServiceByName(service).methods:
+            yield from (_method(workload, found) for workload in parts)
+
+
+METHODS: tuple[Method, ...] = tuple(sorted(_all(), key=lambda method: (method.workload, method.path)))
+"""Every RPC of every workload, health included."""
+SERVERS: tuple[str, ...] = tuple(dict.fromkeys(method.workload for method in METHODS))
+"""The workloads that serve RPCs."""
+BY_WORKLOAD: Mapping[str, Mapping[str, Method]] = {
+    workload: {method.name: method for method in METHODS if method.workload == workload}
+    for workload in SERVERS
+}
+"""The RPCs of each workload by name; no name stands for two of them."""

@@ -1,0 +1,144 @@
+"""The routes of a proxy's egress: `:authority` names a workload, the path a method, the policy how to call.
+
+What the policy does not let this caller do is answered here already; the callee's own proxy refuses it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from envoy.config.core.v3.base_pb2 import DataSource, Metadata, RuntimeFractionalPercent
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    RetryPolicy,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+    WeightedCluster,
+)
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from envoy.type.v3.percent_pb2 import FractionalPercent
+from google.protobuf.duration_pb2 import Duration
+
+from mesh.clusters import METADATA, SUBSET_KEY, version_name
+from mesh.listeners import EGRESS
+from mesh.methods import BY_WORKLOAD, Method
+from mesh.policy import HeaderRoute, MethodTraffic, Mirror, Policy
+
+PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
+OTHER_HOST_TRIES = 3
+UNKNOWN = 503
+"""gRPC shows a 404 as UNIMPLEMENTED, which would say of a workload that is not known what is not true."""
+
+
+def egress_routes(caller: str, policy: Policy) -> RouteConfiguration:
+    """Everything that this caller may call."""
+    hosts = [_host(caller, callee, policy) for callee in policy.callees(caller)]
+    hosts.append(VirtualHost(name="unknown", domains=["*"], routes=[_refusal(UNKNOWN)]))
+    return RouteConfiguration(name=EGRESS, virtual_hosts=hosts)
+
+
+def _host(caller: str, callee: str, policy: Policy) -> VirtualHost:
+    routes: list[Route] = []
+    for method in BY_WORKLOAD[callee].values():
+        if policy.allowed(caller, callee, method.path):
+            routes += _routes(caller, method, policy)
+    routes.append(_refusal(403))  # gRPC: PERMISSION_DENIED
+    return VirtualHost(name=callee, domains=[callee, f"{callee}:*"], routes=routes)
+
+
+def _routes(caller: str, method: Method, policy: Policy) -> Iterator[Route]:
+    """One method: first the routes of calls with certain headers, then that of all others."""
+    traffic = policy.traffic[method.workload].methods[method.name]
+    mirror = policy.mirror.get(method.workload)
+    for rule in policy.routes:
+        if rule.target == method.workload and method in rule.methods and rule.source in (None, caller):
+            action = _action(traffic, mirror)
+            action.cluster = method.workload
+            action.metadata_match.CopyFrom(_version(rule.version))
+            yield Route(match=_match(method, _headers(rule)), route=action)
+    action = _action(traffic, mirror)
+    if weights := policy.split.get(method.workload):
+        clusters = [_weighted(method.workload, version, weight) for version, weight in weights.items()]
+        action.weighted_clusters.CopyFrom(WeightedCluster(clusters=clusters))
+    else:
+        action.cluster = method.workload
+    yield Route(match=_match(method, []), route=action)
+
+
+def _match(method: Method, headers: Sequence[HeaderMatcher]) -> RouteMatch:
+    return RouteMatch(path=method.path, headers=headers)
+
+
+def _headers(rule: HeaderRoute) -> list[HeaderMatcher]:
+    found = []
+    for name, value in rule.headers.items():
+        if value is None:
+            found.append(HeaderMatcher(name=name, present_match=True))
+        else:
+            found.append(HeaderMatcher(name=name, string_match=StringMatcher(exact=value)))
+    return found
+
+
+def _action(traffic: MethodTraffic, mirror: Mirror | None) -> RouteAction:
+    """How long, how often, and who hears it besides. The caller's own deadline counts where it is shorter."""
+    action = RouteAction(timeout=_duration(traffic.timeout or timedelta(0)))
+    if traffic.idle_timeout is not None:
+        action.idle_timeout.CopyFrom(_duration(traffic.idle_timeout))
+    # without a limit of our own the deadline in `grpc-timeout` is taken as it is
+    action.max_stream_duration.grpc_timeout_header_max.CopyFrom(Duration())
+    if traffic.max_duration is not None:
+        action.max_stream_duration.max_stream_duration.CopyFrom(_duration(traffic.max_duration))
+    if traffic.retry_on:
+        action.retry_policy.CopyFrom(_retry(traffic))
+    if mirror is not None and traffic.method in mirror.methods:
+        action.request_mirror_policies.append(_mirrored(mirror))
+    return action
+
+
+def _retry(traffic: MethodTraffic) -> RetryPolicy:
+    policy = RetryPolicy(
+        retry_on=",".join(traffic.retry_on), host_selection_retry_max_attempts=OTHER_HOST_TRIES
+    )
+    policy.num_retries.value = traffic.attempts
+    predicate = policy.retry_host_predicate.add(name=PREVIOUS_HOSTS)
+    predicate.typed_config.Pack(PreviousHostsPredicate())
+    return policy
+
+
+def _mirrored(mirror: Mirror) -> RouteAction.RequestMirrorPolicy:
+    share = FractionalPercent(
+        numerator=round(mirror.percentage * 10_000), denominator=FractionalPercent.DenominatorType.MILLION
+    )
+    return RouteAction.RequestMirrorPolicy(
+        cluster=version_name(mirror.target, mirror.version),
+        runtime_fraction=RuntimeFractionalPercent(default_value=share),
+    )
+
+
+def _weighted(cluster: str, version: str, weight: int) -> WeightedCluster.ClusterWeight:
+    found = WeightedCluster.ClusterWeight(name=cluster, metadata_match=_version(version))
+    found.weight.value = weight
+    return found
+
+
+def _version(version: str) -> Metadata:
+    found = Metadata()
+    found.filter_metadata[METADATA].update({SUBSET_KEY: version})
+    return found
+
+
+def _refusal(status: int) -> Route:
+    response = DirectResponseAction(status=status, body=DataSource(inline_string=""))
+    return Route(match=RouteMatch(prefix="/"), direct_response=response)
+
+
+def _duration(span: timedelta) -> Duration:
+    found = Duration()
+    found.FromTimedelta(span)
+    return found

@@ -1,0 +1,105 @@
+"""Reads envoy/mesh.yaml into a Policy, or refuses it with all its mistakes, by line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, open_to
+from mesh.policy import Allow, Fault, HeaderRoute, Policy
+from mesh.policy_file import read
+from mesh.policy_nodes import Mistake, Node, PolicyError, Word
+from mesh.policy_shaping import ShapingReader
+from mesh.policy_traffic import TrafficReader
+from mesh.policy_values import Values
+
+SECTIONS = ("allow", "traffic", "split", "routes", "mirror", "faults")
+NEEDED = ("allow", "traffic")
+
+
+def load(path: Path) -> Policy:
+    """The policy in a file. Raises PolicyError."""
+    try:
+        text = path.read_bytes().decode()
+    except OSError as error:
+        raise PolicyError([Mistake(0, f"{path} cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise PolicyError([Mistake(line, "these bytes are no text; save the file as UTF-8")]) from None
+    return parse(text)
+
+
+def parse(text: str) -> Policy:
+    """The policy that a text says. Raises PolicyError."""
+    document, mistakes = read(text)
+    values = Values(mistakes)
+    sections = values.keys(document, "the policy", SECTIONS, NEEDED)
+    allow = tuple(_allow(values, sections["allow"])) if "allow" in sections else ()
+    traffic = TrafficReader(values).read(sections["traffic"]) if "traffic" in sections else {}
+    shaping = ShapingReader(values)
+    policy = Policy(
+        allow=allow,
+        traffic=traffic,
+        split=shaping.split(sections.get("split")),
+        routes=tuple(shaping.routes(sections.get("routes"))),
+        mirror=shaping.mirror(sections.get("mirror")),
+        faults=tuple(shaping.faults(sections.get("faults"))),
+    )
+    if not mistakes:
+        _check_sources(policy, mistakes)
+    if mistakes:
+        raise PolicyError(mistakes)
+    return policy
+
+
+def _allow(values: Values, node: Node) -> Iterator[Allow]:
+    seen: dict[tuple[str, str], int] = {}
+    for item in values.items(node, "`allow`"):
+        keys = values.keys(item, "an entry of `allow`", ("from", "to", "methods"), ("from", "to", "methods"))
+        source = values.identity(keys["from"], "`from`") if "from" in keys else None
+        target = values.server(keys["to"], "`to`") if "to" in keys else None
+        if not source or not target or "methods" not in keys:
+            continue
+        line = item.span.line
+        if source == target:
+            values.wrong(item, f"{source} does not call itself through the mesh; remove the entry")
+        if (source, target) in seen:
+            earlier = f"line {seen[source, target]} allows calls from {source} to {target} already"
+            values.wrong(item, f"{earlier}; add the methods there")
+        seen[source, target] = line
+        yield Allow(source, target, _granted(values, keys["methods"], source, target), line)
+
+
+def _granted(values: Values, node: Node, source: str, target: str) -> frozenset[Method]:
+    named = values.methods(node, target)
+    if named is None:
+        found = frozenset(m for m in BY_WORKLOAD[target].values() if open_to(source, m) and not m.is_health)
+        if not found:
+            values.wrong(
+                node, f"no method of {target} is open to {IDENTITIES[source].value}; remove the entry"
+            )
+        return found
+    words = {word.value: word for word in getattr(node, "items", ()) if isinstance(word, Word)}
+    for method in named:
+        if not open_to(source, method):
+            values.wrong(
+                words[method.name], f"{source} may never call `{method.name}`: {_why(source, method)}"
+            )
+    return named
+
+
+def _why(source: str, method: Method) -> str:
+    if method.access is Access.UNSPECIFIED:
+        return "its proto declares no access"
+    return (
+        f"its proto says ACCESS_{method.access.name}, and {source} is {IDENTITIES[source].value}; remove it"
+    )
+
+
+def _check_sources(policy: Policy, mistakes: list[Mistake]) -> None:
+    """A fault or route for calls that are not allowed would never be seen to work."""
+    entries: tuple[Fault | HeaderRoute, ...] = (*policy.faults, *policy.routes)
+    for entry in entries:
+        if entry.source and not any(entry.source in policy.callers(method) for method in entry.methods):
+            text = f"{entry.source} may call none of these methods of {entry.target}, so this never happens"
+            mistakes.append(Mistake(entry.line, f"{text}; allow the call, or name another caller"))
