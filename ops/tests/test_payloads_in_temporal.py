@@ -96,13 +96,21 @@ async def shown_by_the_command_line(site: Site, handle: WorkflowHandle[Any, Any]
     )
 
 
+async def answered(http: httpx.AsyncClient, url: str) -> Any:
+    """What the UI answers once it has reached the server behind it, which may be after its own start."""
+    async with asyncio.timeout(20):
+        while (answer := await http.get(url)).status_code != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    return answer.json()
+
+
 async def shown_by_the_ui(site: Site, handle: WorkflowHandle[Any, Any]) -> list[Any]:
     """What its page does: settings, then the history, then a question to the codec server."""
     ui = f"http://127.0.0.1:{site.ports['temporal_ui']}"
     async with httpx.AsyncClient() as http:
         endpoint = (await http.get(f"{ui}/api/v1/settings")).json()["Codec"]["Endpoint"]
-        history = await http.get(f"{ui}/api/v1/namespaces/default/workflows/{handle.id}/history")
-        first = history.json()["history"]["events"][0]["workflowExecutionStartedEventAttributes"]
+        history = await answered(http, f"{ui}/api/v1/namespaces/default/workflows/{handle.id}/history")
+        first = history["history"]["events"][0]["workflowExecutionStartedEventAttributes"]
         asked = await http.post(
             f"{endpoint}/decode", json=first["input"], headers={"X-Namespace": "default", "Origin": ui}
         )
