@@ -11,8 +11,7 @@ from kit import call, telemetry
 from kit.channels import A, Peer, Q, Refused, Unanswered
 from kit.ids import step_key
 from kit.logs import log
-from ordermesh.orders.v1 import orders_pb2
-from ordermesh.payments.v1 import payments_pb2
+from ordermesh.orders.v1.orders_saga_service_pb2 import GetPaymentTokenRequest, GetPaymentTokenResponse
 from ordermesh.sagas.v1.workflows_pb2 import OrderSaga, SagaStepInput, SagaStepOutput
 from workflows.steps import CALL_SECONDS
 
@@ -52,33 +51,39 @@ async def ask(peer: Peer, method: Any, request: Q, order: OrderSaga, ends: Conta
     return answer
 
 
+async def carry_out(
+    step: SagaStepInput, name: str, peer: Peer, method: Any, request: Any, ends: Container[str] = ANY
+) -> Any:
+    """Do the step of this name once for its order: the request gets its key. Raises as `ask`.
+
+    At the crash point it has had its effect, which Temporal does not know yet: whoever goes on repeats it.
+    """
+    request.request_id = str(step_key(UUID(step.order.order_id), name))
+    request.order_id = step.order.order_id
+    answer: Any = await ask(peer, method, request, step.order, ends)
+    kit.crashpoint(f"workflows.after_{name.replace('-', '_')}")
+    return answer
+
+
+async def payment_token(orders_peer: Peer, method: Any, order: OrderSaga) -> str:
+    """The customer's means of payment, fetched for the call that needs it: it stands in no history."""
+    request = GetPaymentTokenRequest(order_id=order.order_id)
+    answer: GetPaymentTokenResponse = await ask(orders_peer, method, request, order)
+    return answer.payment_token
+
+
 def not_yet(what: str, state: str) -> ApplicationError:
     """The participant has promised, and is to be asked again."""
     return _failure(what, state)
 
 
-def _failure(said: str, kind: str, *, ends_tries: bool = False) -> ApplicationError:
+def said(states: Any, state: int) -> SagaStepOutput:
+    """What a participant says of its own part: the state's name, without the prefix of its enum."""
+    prefix = states.Name(0).removesuffix("UNSPECIFIED")
+    return SagaStepOutput(state=states.Name(state).removeprefix(prefix))
+
+
+def _failure(message: str, kind: str, *, ends_tries: bool = False) -> ApplicationError:
     """Benign: the SDK would log each with a stack trace, and none of them is a fault of the worker."""
     benign = ApplicationErrorCategory.BENIGN
-    return ApplicationError(said, type=kind, non_retryable=ends_tries, category=benign)
-
-
-def key(step: SagaStepInput, name: str) -> str:
-    """The key of one step of this order's saga."""
-    return str(step_key(UUID(step.order.order_id), name))
-
-
-def done(name: str) -> None:
-    """A step has had its effect, which Temporal does not know yet; a worker that dies here repeats it."""
-    kit.crashpoint(f"workflows.after_{name.replace('-', '_')}")
-
-
-def payment_state(payment: payments_pb2.Payment) -> SagaStepOutput:
-    """What a payment says of itself."""
-    name = payments_pb2.PaymentState.Name(payment.state)
-    return SagaStepOutput(state=name.removeprefix("PAYMENT_STATE_"))
-
-
-def order_state(order: orders_pb2.Order) -> SagaStepOutput:
-    """What an order says of itself."""
-    return SagaStepOutput(state=orders_pb2.OrderState.Name(order.state).removeprefix("ORDER_STATE_"))
+    return ApplicationError(message, type=kind, non_retryable=ends_tries, category=benign)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from ordermesh.sagas.v1.workflows_pb2 import (
     OrderSaga,
@@ -24,7 +24,7 @@ from ordermesh.sagas.v1.workflows_pb2 import (
 )
 from workflows.attributes import ORDER_STATE
 from workflows.participants import TOO_LATE
-from workflows.steps import Step
+from workflows.steps import Step, cause_of
 
 ENDED = (SagaPhase.SAGA_PHASE_DONE, SagaPhase.SAGA_PHASE_UNDONE)
 
@@ -177,6 +177,6 @@ def _unheard(asked: asyncio.Task[SagaStepOutput]) -> None:
 
 
 def _reason(error: FailureError) -> str:
-    """Why a participant refused: the type of its activity's failure, which a local one raises bare."""
-    cause = error.cause if isinstance(error, ActivityError) else error
+    """Why a participant refused: the type of its activity's failure."""
+    cause = cause_of(error)
     return (cause.type or "") if isinstance(cause, ApplicationError) else type(cause).__name__.upper()

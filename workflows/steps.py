@@ -82,7 +82,12 @@ class Step:
         return answer
 
 
+def cause_of(error: FailureError) -> BaseException | None:
+    """What made an activity fail; a local one may raise it bare."""
+    return error.cause if isinstance(error, ActivityError) else error
+
+
 def _is_decided(error: FailureError) -> bool:
     """Whether asking again is of no use; otherwise only the tries of the local activity are used up."""
-    cause = error.cause if isinstance(error, ActivityError) else error
+    cause = cause_of(error)
     return isinstance(cause, CancelledError) or (isinstance(cause, ApplicationError) and cause.non_retryable)

@@ -3,15 +3,15 @@
 from temporalio import activity
 
 from kit.channels import Peer
+from ordermesh.orders.v1 import orders_pb2, orders_saga_service_pb2_grpc
 from ordermesh.orders.v1 import orders_saga_service_pb2 as orders
-from ordermesh.orders.v1 import orders_saga_service_pb2_grpc
+from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
 from ordermesh.payments.v1 import payments_service_pb2 as payments
-from ordermesh.payments.v1 import payments_service_pb2_grpc
 from ordermesh.sagas.v1.sagas_pb2 import COORDINATION_ORCHESTRATION
 from ordermesh.sagas.v1.workflows_pb2 import SagaStepInput, SagaStepOutput
 from ordermesh.shipping.v1 import shipping_pb2, shipping_service_pb2_grpc
 from ordermesh.shipping.v1 import shipping_service_pb2 as shipping
-from workflows.participants import NONE, ask, done, key, order_state, payment_state
+from workflows.participants import NONE, carry_out, payment_token, said
 
 
 class FulfilActivities:
@@ -28,128 +28,97 @@ class FulfilActivities:
     @activity.defn(name="AuthorizePayment")
     async def authorise_payment(self, step: SagaStepInput) -> SagaStepOutput:
         """Set the money aside once. Refused: PAYMENT_DECLINED, or the reason of a cancel that came first."""
-        token: orders.GetPaymentTokenResponse = await ask(
-            self._orders_peer,
-            self._orders.GetPaymentToken,
-            orders.GetPaymentTokenRequest(order_id=step.order.order_id),
-            step.order,
-        )
+        token = await payment_token(self._orders_peer, self._orders.GetPaymentToken, step.order)
         request = payments.AuthorizePaymentRequest(
-            request_id=key(step, "authorise"),
-            order_id=step.order.order_id,
             customer_id=step.order.customer_id,
             amount=step.order.total,
-            payment_token=token.payment_token,
+            payment_token=token,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: payments.AuthorizePaymentResponse = await ask(
-            self._payments_peer, self._payments.AuthorizePayment, request, step.order
+        answer: payments.AuthorizePaymentResponse = await carry_out(
+            step, "authorise", self._payments_peer, self._payments.AuthorizePayment, request
         )
-        done("authorise")
-        return payment_state(answer.payment)
+        return said(payments_pb2.PaymentState, answer.payment.state)
 
     @activity.defn(name="CapturePayment")
     async def capture_payment(self, step: SagaStepInput) -> SagaStepOutput:
         """Take what was set aside, once. Refused: the reason of a cancel that came first."""
         request = payments.CapturePaymentRequest(
-            request_id=key(step, "capture"),
-            order_id=step.order.order_id,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: payments.CapturePaymentResponse = await ask(
-            self._payments_peer, self._payments.CapturePayment, request, step.order
+        answer: payments.CapturePaymentResponse = await carry_out(
+            step, "capture", self._payments_peer, self._payments.CapturePayment, request
         )
-        done("capture")
-        return payment_state(answer.payment)
+        return said(payments_pb2.PaymentState, answer.payment.state)
 
     @activity.defn(name="BookShipment")
     async def book_shipment(self, step: SagaStepInput) -> SagaStepOutput:
         """Book the carrier for all lines. Refused: SHIPMENT_REFUSED."""
         request = shipping.BookShipmentRequest(
-            request_id=key(step, "book-shipment"),
-            order_id=step.order.order_id,
             customer_id=step.order.customer_id,
             lines=[shipping_pb2.ShipmentLine(sku=x.sku, quantity=x.quantity) for x in step.order.lines],
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: shipping.BookShipmentResponse = await ask(
-            self._shipping_peer, self._shipping.BookShipment, request, step.order
+        answer: shipping.BookShipmentResponse = await carry_out(
+            step, "book-shipment", self._shipping_peer, self._shipping.BookShipment, request
         )
-        done("book-shipment")
-        return _shipment(answer.shipment)
+        return said(shipping_pb2.ShipmentState, answer.shipment.state)
 
     @activity.defn(name="CancelShipment")
     async def cancel_shipment(self, step: SagaStepInput) -> SagaStepOutput:
         """Let nothing be shipped, booked or not."""
         request = shipping.CancelShipmentRequest(
-            request_id=key(step, "cancel-shipment"),
-            order_id=step.order.order_id,
             reason=step.reason,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: shipping.CancelShipmentResponse = await ask(
-            self._shipping_peer, self._shipping.CancelShipment, request, step.order, ends=NONE
+        answer: shipping.CancelShipmentResponse = await carry_out(
+            step, "cancel-shipment", self._shipping_peer, self._shipping.CancelShipment, request, NONE
         )
-        done("cancel-shipment")
-        return _shipment(answer.shipment)
+        return said(shipping_pb2.ShipmentState, answer.shipment.state)
 
     @activity.defn(name="DispatchShipment")
     async def dispatch_shipment(self, step: SagaStepInput) -> SagaStepOutput:
         """Hand it over to the carrier, who delivers it."""
         request = shipping.DispatchShipmentRequest(
-            request_id=key(step, "dispatch-shipment"),
-            order_id=step.order.order_id,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: shipping.DispatchShipmentResponse = await ask(
-            self._shipping_peer, self._shipping.DispatchShipment, request, step.order, ends=NONE
+        answer: shipping.DispatchShipmentResponse = await carry_out(
+            step, "dispatch-shipment", self._shipping_peer, self._shipping.DispatchShipment, request, NONE
         )
-        done("dispatch-shipment")
-        return _shipment(answer.shipment)
+        return said(shipping_pb2.ShipmentState, answer.shipment.state)
 
     @activity.defn(name="AwaitApproval")
     async def await_approval(self, step: SagaStepInput) -> SagaStepOutput:
         """Tell the order that a person has to approve it."""
-        request = orders.AwaitApprovalRequest(
-            request_id=key(step, "await-approval"), order_id=step.order.order_id
+        request = orders.AwaitApprovalRequest()
+        answer: orders.AwaitApprovalResponse = await carry_out(
+            step, "await-approval", self._orders_peer, self._orders.AwaitApproval, request, NONE
         )
-        answer: orders.AwaitApprovalResponse = await ask(
-            self._orders_peer, self._orders.AwaitApproval, request, step.order, ends=NONE
-        )
-        done("await-approval")
-        return order_state(answer.order)
+        return said(orders_pb2.OrderState, answer.order.state)
 
     @activity.defn(name="ResumeOrder")
     async def resume_order(self, step: SagaStepInput) -> SagaStepOutput:
         """Tell the order that a person has approved it."""
-        request = orders.ResumeOrderRequest(request_id=key(step, "resume"), order_id=step.order.order_id)
-        answer: orders.ResumeOrderResponse = await ask(
-            self._orders_peer, self._orders.ResumeOrder, request, step.order, ends=NONE
+        request = orders.ResumeOrderRequest()
+        answer: orders.ResumeOrderResponse = await carry_out(
+            step, "resume", self._orders_peer, self._orders.ResumeOrder, request, NONE
         )
-        done("resume")
-        return order_state(answer.order)
+        return said(orders_pb2.OrderState, answer.order.state)
 
     @activity.defn(name="ShipOrder")
     async def ship_order(self, step: SagaStepInput) -> SagaStepOutput:
         """Tell the order that the carrier has it."""
-        request = orders.ShipOrderRequest(request_id=key(step, "ship"), order_id=step.order.order_id)
-        answer: orders.ShipOrderResponse = await ask(
-            self._orders_peer, self._orders.ShipOrder, request, step.order, ends=NONE
+        request = orders.ShipOrderRequest()
+        answer: orders.ShipOrderResponse = await carry_out(
+            step, "ship", self._orders_peer, self._orders.ShipOrder, request, NONE
         )
-        done("ship")
-        return order_state(answer.order)
+        return said(orders_pb2.OrderState, answer.order.state)
 
     @activity.defn(name="DeliverOrder")
     async def deliver_order(self, step: SagaStepInput) -> SagaStepOutput:
         """Tell the order that the customer has it."""
-        request = orders.DeliverOrderRequest(request_id=key(step, "deliver"), order_id=step.order.order_id)
-        answer: orders.DeliverOrderResponse = await ask(
-            self._orders_peer, self._orders.DeliverOrder, request, step.order, ends=NONE
+        request = orders.DeliverOrderRequest()
+        answer: orders.DeliverOrderResponse = await carry_out(
+            step, "deliver", self._orders_peer, self._orders.DeliverOrder, request, NONE
         )
-        done("deliver")
-        return order_state(answer.order)
-
-
-def _shipment(shipment: shipping_pb2.Shipment) -> SagaStepOutput:
-    name = shipping_pb2.ShipmentState.Name(shipment.state)
-    return SagaStepOutput(state=name.removeprefix("SHIPMENT_STATE_"))
+        return said(orders_pb2.OrderState, answer.order.state)

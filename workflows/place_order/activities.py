@@ -1,7 +1,6 @@
 """The activities of the short flow: each one gRPC call with a key, so that it may be repeated.
 
-A participant needs no Temporal SDK for this. The payment token is fetched for the call that needs it and
-stands in no history.
+A participant needs no Temporal SDK for this.
 """
 
 from datetime import timedelta
@@ -13,13 +12,13 @@ from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2_grpc
 from ordermesh.inventory.v1 import inventory_service_pb2 as inventory
 from ordermesh.notifications.v1 import notifications_service_pb2 as notifications
 from ordermesh.notifications.v1 import notifications_service_pb2_grpc
+from ordermesh.orders.v1 import orders_pb2, orders_saga_service_pb2_grpc
 from ordermesh.orders.v1 import orders_saga_service_pb2 as orders
-from ordermesh.orders.v1 import orders_saga_service_pb2_grpc
 from ordermesh.payments.v1 import payments_pb2, payments_service_pb2_grpc
 from ordermesh.payments.v1 import payments_service_pb2 as payments
 from ordermesh.sagas.v1.sagas_pb2 import COORDINATION_ORCHESTRATION
 from ordermesh.sagas.v1.workflows_pb2 import SagaStepInput, SagaStepOutput
-from workflows.participants import NONE, TOO_LATE, ask, done, key, not_yet, order_state, payment_state
+from workflows.participants import NONE, TOO_LATE, carry_out, not_yet, payment_token, said
 
 UNPAID = (
     payments_pb2.PAYMENT_STATE_DECLINED,
@@ -52,85 +51,65 @@ class OrderActivities:
     async def reserve_stock(self, step: SagaStepInput) -> SagaStepOutput:
         """Hold all lines or none. Refused: OUT_OF_STOCK."""
         request = inventory.ReserveStockRequest(
-            request_id=key(step, "reserve"),
-            order_id=step.order.order_id,
             lines=[inventory_pb2.StockLine(sku=x.sku, quantity=x.quantity) for x in step.order.lines],
             coordination=COORDINATION_ORCHESTRATION,
         )
         if step.order.needs_approval:
             request.hold.FromTimedelta(step.order.approval_timeout.ToTimedelta() + BEYOND_APPROVAL)
-        answer: inventory.ReserveStockResponse = await ask(
-            self._inventory_peer, self._inventory.ReserveStock, request, step.order
+        answer: inventory.ReserveStockResponse = await carry_out(
+            step, "reserve", self._inventory_peer, self._inventory.ReserveStock, request
         )
-        done("reserve")
-        return _reservation(answer.reservation)
+        return said(inventory_pb2.ReservationState, answer.reservation.state)
 
     @activity.defn(name="ReleaseStock")
     async def release_stock(self, step: SagaStepInput) -> SagaStepOutput:
         """Give the stock back, held or not."""
         request = inventory.ReleaseStockRequest(
-            request_id=key(step, "release"),
-            order_id=step.order.order_id,
             reason=step.reason,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: inventory.ReleaseStockResponse = await ask(
-            self._inventory_peer, self._inventory.ReleaseStock, request, step.order, ends=NONE
+        answer: inventory.ReleaseStockResponse = await carry_out(
+            step, "release", self._inventory_peer, self._inventory.ReleaseStock, request, NONE
         )
-        done("release")
-        return _reservation(answer.reservation)
+        return said(inventory_pb2.ReservationState, answer.reservation.state)
 
     @activity.defn(name="CommitStock")
     async def commit_stock(self, step: SagaStepInput) -> SagaStepOutput:
         """Mark the stock as sold."""
         request = inventory.CommitStockRequest(
-            request_id=key(step, "commit"),
-            order_id=step.order.order_id,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: inventory.CommitStockResponse = await ask(
-            self._inventory_peer, self._inventory.CommitStock, request, step.order, ends=NONE
+        answer: inventory.CommitStockResponse = await carry_out(
+            step, "commit", self._inventory_peer, self._inventory.CommitStock, request, NONE
         )
-        done("commit")
-        return _reservation(answer.reservation)
+        return said(inventory_pb2.ReservationState, answer.reservation.state)
 
     @activity.defn(name="ProcessPayment")
     async def process_payment(self, step: SagaStepInput) -> SagaStepOutput:
         """Charge once. Refused: PAYMENT_DECLINED, or the reason of a cancel that came first."""
-        token: orders.GetPaymentTokenResponse = await ask(
-            self._orders_peer,
-            self._orders.GetPaymentToken,
-            orders.GetPaymentTokenRequest(order_id=step.order.order_id),
-            step.order,
-        )
+        token = await payment_token(self._orders_peer, self._orders.GetPaymentToken, step.order)
         request = payments.ProcessPaymentRequest(
-            request_id=key(step, "charge"),
-            order_id=step.order.order_id,
             customer_id=step.order.customer_id,
             amount=step.order.total,
-            payment_token=token.payment_token,
+            payment_token=token,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: payments.ProcessPaymentResponse = await ask(
-            self._payments_peer, self._payments.ProcessPayment, request, step.order
+        answer: payments.ProcessPaymentResponse = await carry_out(
+            step, "charge", self._payments_peer, self._payments.ProcessPayment, request
         )
-        done("charge")
-        return payment_state(answer.payment)
+        return said(payments_pb2.PaymentState, answer.payment.state)
 
     @activity.defn(name="CancelPayment")
     async def cancel_payment(self, step: SagaStepInput) -> SagaStepOutput:
         """Ask the arbiter. Refused: ORDER_NOT_CANCELLABLE, the charge was first."""
         request = payments.CancelPaymentRequest(
-            request_id=key(step, "cancel-payment"),
-            order_id=step.order.order_id,
             reason=step.reason,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        answer: payments.CancelPaymentResponse = await ask(
-            self._payments_peer, self._payments.CancelPayment, request, step.order, ends=(TOO_LATE,)
+        answer: payments.CancelPaymentResponse = await carry_out(
+            step, "cancel-payment", self._payments_peer, self._payments.CancelPayment, request, (TOO_LATE,)
         )
-        done("cancel-payment")
-        output = payment_state(answer.payment)
+        output = said(payments_pb2.PaymentState, answer.payment.state)
         if answer.payment.state not in UNPAID:
             raise not_yet("promised; the processor has not answered yet", output.state)
         return output
@@ -138,42 +117,35 @@ class OrderActivities:
     @activity.defn(name="ConfirmOrder")
     async def confirm_order(self, step: SagaStepInput) -> SagaStepOutput:
         """Tell the order that it is paid."""
-        request = orders.ConfirmOrderRequest(request_id=key(step, "confirm"), order_id=step.order.order_id)
-        answer: orders.ConfirmOrderResponse = await ask(
-            self._orders_peer, self._orders.ConfirmOrder, request, step.order, ends=NONE
+        request = orders.ConfirmOrderRequest()
+        answer: orders.ConfirmOrderResponse = await carry_out(
+            step, "confirm", self._orders_peer, self._orders.ConfirmOrder, request, NONE
         )
-        done("confirm")
-        return order_state(answer.order)
+        return said(orders_pb2.OrderState, answer.order.state)
 
     @activity.defn(name="CloseOrder")
     async def close_order(self, step: SagaStepInput) -> SagaStepOutput:
         """Tell the order that nothing is held and no money has moved."""
-        request = orders.CloseOrderRequest(
-            request_id=key(step, "close"), order_id=step.order.order_id, reason=step.reason
+        request = orders.CloseOrderRequest(reason=step.reason)
+        answer: orders.CloseOrderResponse = await carry_out(
+            step, "close", self._orders_peer, self._orders.CloseOrder, request, NONE
         )
-        answer: orders.CloseOrderResponse = await ask(
-            self._orders_peer, self._orders.CloseOrder, request, step.order, ends=NONE
-        )
-        done("close")
-        return order_state(answer.order)
+        return said(orders_pb2.OrderState, answer.order.state)
 
     @activity.defn(name="SendConfirmation")
     async def send_confirmation(self, step: SagaStepInput) -> SagaStepOutput:
         """Tell the customer; notifications goes on with a mail that cannot be sent now."""
         request = notifications.SendConfirmationRequest(
-            request_id=key(step, "send-confirmation"),
-            order_id=step.order.order_id,
             customer_id=step.order.customer_id,
             total=step.order.total,
             coordination=COORDINATION_ORCHESTRATION,
         )
-        await ask(
-            self._notifications_peer, self._notifications.SendConfirmation, request, step.order, ends=NONE
+        await carry_out(
+            step,
+            "send-confirmation",
+            self._notifications_peer,
+            self._notifications.SendConfirmation,
+            request,
+            NONE,
         )
-        done("send-confirmation")
         return SagaStepOutput(state="RECORDED")
-
-
-def _reservation(reservation: inventory_pb2.Reservation) -> SagaStepOutput:
-    name = inventory_pb2.ReservationState.Name(reservation.state)
-    return SagaStepOutput(state=name.removeprefix("RESERVATION_STATE_"))

@@ -6,25 +6,19 @@ from datetime import timedelta
 import pytest
 from temporalio.client import WorkflowUpdateFailedError
 
-from ordermesh.sagas.v1.workflows_pb2 import SagaApproval, SagaPhase, SagaSignal, SagaState
+from ordermesh.sagas.v1.workflows_pb2 import SagaPhase, SagaSignal, SagaState
 from workflows.tests.bench import CUSTOMER, Bench, Handle, an_order
 from workflows.tests.participants import Gate, Participants
+from workflows.tests.shapes import OLGA, waits_for
 
 TRIES = 100
 """At most 5 s apart: minutes."""
 pytestmark = pytest.mark.temporal
 
-OLGA = SagaApproval(decided_by="00000000-0000-4000-8000-00000000001a")
 TO_THE_PIVOT = ["ReserveStock", "AuthorizePayment", "BookShipment", "CapturePayment"]
 AFTER = ["ConfirmOrder", "CommitStock", "SendConfirmation", "DispatchShipment", "ShipOrder", "DeliverOrder"]
 UNDO = ["CancelShipment", "CancelPayment", "ReleaseStock", "CloseOrder"]
 DONE, UNDONE = SagaPhase.SAGA_PHASE_DONE, SagaPhase.SAGA_PHASE_UNDONE
-
-
-async def waits_for(handle: Handle, what: str) -> None:
-    """Ask until the saga waits for that; each question makes the server go on."""
-    while (await handle.query("saga_state", result_type=SagaState)).waiting_for != what:
-        pass
 
 
 async def delivered(handle: Handle) -> SagaState:
