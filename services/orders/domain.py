@@ -5,6 +5,7 @@ call, an event, a workflow) makes no difference here. The words that the rules s
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from services.orders.order import (
     CUSTOMER,
@@ -133,8 +134,7 @@ def request_cancel(order: Order) -> Decision:
         return Decision(order, refusal=OrderNotCancellable(order))
     if order.state is State.CANCELLED or order.cancel_requested:
         return Decision(order)
-    requested = replace(order, cancel_requested=True, version=order.version + 1)
-    return Decision(requested, (OrderCancellationRequested(order.order_id),))
+    return _to(order.state, order, OrderCancellationRequested(order.order_id), cancel_requested=True)
 
 
 def approval_needed(order: Order) -> Decision:
@@ -165,18 +165,15 @@ def delivered(order: Order) -> Decision:
     return Decision(order, alarm=order.state is not State.DELIVERED)
 
 
-def _to(state: State, order: Order, fact: Fact, *, cancel_requested: bool | None = None) -> Decision:
-    wish = order.cancel_requested if cancel_requested is None else cancel_requested
-    changed = replace(order, state=state, version=order.version + 1, cancel_requested=wish)
-    return Decision(changed, (fact,))
+def _to(state: State, order: Order, fact: Fact, **changes: Any) -> Decision:
+    """A new version of the order, made by one fact."""
+    return Decision(replace(order, state=state, version=order.version + 1, **changes), (fact,))
 
 
 def _end(order: Order, reason: str) -> Decision:
     if order.state in OPEN:
-        ended = replace(
-            order, state=State.CANCELLED, reason=reason, version=order.version + 1, cancel_requested=False
-        )
-        return Decision(ended, (OrderCancelled(order.order_id, reason),))
+        fact = OrderCancelled(order.order_id, reason)
+        return _to(State.CANCELLED, order, fact, reason=reason, cancel_requested=False)
     return Decision(order, alarm=order.state in PAID)
 
 

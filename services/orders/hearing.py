@@ -21,6 +21,23 @@ class HearOutcome:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class TellWorkflow:
+    """An event tells what an order's workflow waits for: `cancel` for a reason, or `delivered`."""
+
+    order_id: UUID
+    event_id: UUID
+    signal: str
+    reason: str = ""
+
+
+class Orchestrating(Protocol):
+    """The mode that carries orders by workflows."""
+
+    async def hear(self, order_id: UUID, signal: str, reason: str, tx: Transaction) -> None:
+        """Something has happened that the order's workflow is to hear."""
+
+
 async def hear_outcome(command: HearOutcome, uow: UnitOfWork) -> Order:
     """Let the order's own state machine hear what another service has told."""
     async with uow.begin(command.event_id) as tx:
@@ -41,23 +58,6 @@ async def wake_sweeper(order_id: UUID, event_id: UUID, uow: UnitOfWork) -> None:
     """An order of the synchronous chain has held its stock for too long: whoever sweeps takes it over."""
     async with uow.begin(event_id) as tx:
         await tx.wake(order_id)
-
-
-class Orchestrating(Protocol):
-    """The mode that carries orders by workflows."""
-
-    async def hear(self, order_id: UUID, signal: str, reason: str, tx: Transaction) -> None:
-        """Something has happened that the order's workflow is to hear."""
-
-
-@dataclass(frozen=True)
-class TellWorkflow:
-    """An event tells what an order's workflow waits for: `cancel` for a reason, or `delivered`."""
-
-    order_id: UUID
-    event_id: UUID
-    signal: str
-    reason: str = ""
 
 
 async def tell_workflow(command: TellWorkflow, uow: UnitOfWork, mode: Orchestrating) -> None:

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from services.orders.domain import Order
+from services.orders import domain
+from services.orders.domain import Order, State
 
 
 class Verdict(StrEnum):
@@ -40,6 +41,18 @@ class Outcome:
             case Verdict.OPEN:
                 raise RequestInProgress(self.order.order_id)
         return self.order
+
+
+def standing(order: Order, *, waits: bool) -> Outcome:
+    """What to answer for an order that others carry. Who does not wait for its end is told how it stands,
+    even if it has ended by now.
+    """
+    verdict = Verdict.ACCEPTED
+    if order.state in domain.PAID:
+        verdict = Verdict.CONFIRMED
+    elif waits and order.state is State.CANCELLED:
+        verdict = Verdict.REFUSED
+    return Outcome(order, verdict, order.reason)
 
 
 class OrderRefused(Exception):

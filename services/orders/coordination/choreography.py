@@ -9,8 +9,8 @@ from uuid import UUID
 from kit import call
 from kit.errors import Problem
 from services.orders.changes import ChangeHub, Watch
-from services.orders.domain import Order, State, Wait
-from services.orders.outcome import Outcome, RequestInProgress, Verdict
+from services.orders.domain import Order, Wait
+from services.orders.outcome import Outcome, RequestInProgress, standing
 from services.orders.store import OrdersUnitOfWork
 from services.orders.usecases import Transaction
 
@@ -45,7 +45,7 @@ class Choreography:
                     order = await self._read(order_id)
             except Problem as problem:  # our own database is away: the order exists all the same
                 raise RequestInProgress(order_id) from problem
-        return Outcome(order, _verdict(order, waits), order.reason)
+        return standing(order, waits=waits)
 
     async def _read(self, order_id: UUID) -> Order:
         async with self._uow.begin() as tx:
@@ -54,10 +54,3 @@ class Choreography:
 
 async def _changed(watch: Watch, seconds: float) -> None:
     await watch.changed(min(seconds, FALLBACK_SECONDS))
-
-
-def _verdict(order: Order, waits: bool) -> Verdict:
-    """Who did not wait for the end is told how the order stands, even if it has ended by now."""
-    if order.state is State.CONFIRMED:
-        return Verdict.CONFIRMED
-    return Verdict.REFUSED if waits and order.state is State.CANCELLED else Verdict.ACCEPTED

@@ -14,16 +14,14 @@ from kit.errors import Problem
 from kit.logs import log
 from services.orders import domain
 from services.orders.coordination.workflows import STAGES, StartRefused, Workflows
-from services.orders.domain import Order, State, Wait
-from services.orders.outcome import Outcome, RequestInProgress, Verdict
+from services.orders.domain import Order, Wait
+from services.orders.outcome import Outcome, RequestInProgress, standing
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
 from services.orders.usecases import Transaction
 
 ANSWER_SECONDS = 30.0
 ANSWER_MARGIN = 0.3  # to answer how it stands before the caller's deadline says it worse
 SWEEP_BATCH = 50
-
-
 CANCEL = "cancel"
 
 
@@ -43,19 +41,21 @@ class Orchestration:
         own.after_commit.append(lambda: self._begun.update({order.order_id: order}))
 
     async def cancel(self, order: Order, tx: Transaction) -> None:
-        """Write that the workflow is to hear it, and tell it after the commit."""
+        """Let the workflow hear it, as long as it can make a difference."""
         if order.state not in domain.OPEN:
             return
         self._begun.pop(order.order_id, None)  # it is not as it was begun any more
-        own = _own(tx)
-        await own.orchestrations.add_signal(order.order_id, CANCEL, domain.CUSTOMER)
-        self._tells_after_commit(own, order.order_id)
+        await self.hear(order.order_id, CANCEL, domain.CUSTOMER, tx)
 
     async def hear(self, order_id: UUID, signal: str, reason: str, tx: Transaction) -> None:
-        """Something has happened that the workflow is to hear."""
+        """Write what the workflow is to hear, and tell it after the commit."""
         own = _own(tx)
         await own.orchestrations.add_signal(order_id, signal, reason)
-        self._tells_after_commit(own, order_id)
+
+        def tell() -> None:
+            self._background.spawn(self._tell(order_id), "signal")
+
+        own.after_commit.append(tell)
 
     async def answer(self, order_id: UUID, wait: Wait) -> Outcome:
         """Start the workflow; at once, or when it has come as far as the caller waits for."""
@@ -69,7 +69,7 @@ class Orchestration:
                 order = await self._carry_on(order, traceparent, wait)
         except Problem as problem:  # our own database is away: the order exists all the same
             raise RequestInProgress(order_id) from problem
-        return Outcome(order, _verdict(order, wait in STAGES), order.reason)
+        return standing(order, waits=wait in STAGES)
 
     async def _read(self, order_id: UUID) -> tuple[Order, str]:
         async with self._uow.begin() as tx:
@@ -125,12 +125,6 @@ class Orchestration:
         async with self._uow.begin() as tx:
             await tx.orchestrations.started(order_id)
 
-    def _tells_after_commit(self, tx: OrdersTransaction, order_id: UUID) -> None:
-        def tell() -> None:
-            self._background.spawn(self._tell(order_id), "signal")
-
-        tx.after_commit.append(tell)
-
     async def _tell(self, order_id: UUID) -> None:
         """Give its workflow what it has not heard; a repeat changes nothing there."""
         async with self._uow.begin() as tx:
@@ -157,10 +151,3 @@ def _left() -> float:
 def _own(tx: Transaction) -> OrdersTransaction:
     assert isinstance(tx, OrdersTransaction)  # noqa: S101 - the wiring gives both the same store
     return tx
-
-
-def _verdict(order: Order, waits: bool) -> Verdict:
-    """Who did not wait is told how the order stands, even if it has ended by now."""
-    if order.state in domain.PAID:
-        return Verdict.CONFIRMED
-    return Verdict.REFUSED if waits and order.state is State.CANCELLED else Verdict.ACCEPTED

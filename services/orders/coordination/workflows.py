@@ -5,6 +5,7 @@ Workflow id = order id, and an id is never used twice: a workflow that runs, or 
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from temporalio.client import (
@@ -63,13 +64,7 @@ class Workflows:
             await client.start_workflow(
                 TYPES[order.flow],
                 messages.to_saga(order, traceparent, self._approval),
-                id=str(order.order_id),
-                task_queue=self._task_queue,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                search_attributes=_attributes(order),
-                memo=_memo(order),
-                static_summary=_summary(order),
+                **self._options(order),
                 start_signal="cancel" if order.cancel_requested else None,
                 start_signal_args=[SagaSignal(reason=CUSTOMER)] if order.cancel_requested else [],
                 rpc_timeout=CALL_TIMEOUT,
@@ -84,11 +79,15 @@ class Workflows:
         in so many seconds. The wait has a fixed id, so a repeat joins the first.
         """
         client = await self._temporal.client()
+        saga = messages.to_saga(order, traceparent, self._approval)
+        operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+            TYPES[order.flow], saga, **self._options(order)
+        )
         try:
             await client.execute_update_with_start_workflow(
                 "reached",
                 SagaReach(stage=STAGES[wait]),
-                start_workflow_operation=self._operation(order, traceparent),
+                start_workflow_operation=operation,
                 id=f"reached-{wait.lower()}",
                 rpc_timeout=timedelta(seconds=seconds),
             )
@@ -135,18 +134,17 @@ class Workflows:
                 raise NotAsked from error
             raise _problem(error) from error
 
-    def _operation(self, order: Order, traceparent: str) -> WithStartWorkflowOperation[object, object]:
-        return WithStartWorkflowOperation(
-            TYPES[order.flow],
-            messages.to_saga(order, traceparent, self._approval),
-            id=str(order.order_id),
-            task_queue=self._task_queue,
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            search_attributes=_attributes(order),
-            memo=_memo(order),
-            static_summary=_summary(order),
-        )
+    def _options(self, order: Order) -> dict[str, Any]:
+        """What every start of an order's workflow has."""
+        return {
+            "id": str(order.order_id),
+            "task_queue": self._task_queue,
+            "id_reuse_policy": WorkflowIDReusePolicy.REJECT_DUPLICATE,
+            "id_conflict_policy": WorkflowIDConflictPolicy.USE_EXISTING,
+            "search_attributes": _attributes(order),
+            "memo": _memo(order),
+            "static_summary": _summary(order),
+        }
 
 
 def _attributes(order: Order) -> TypedSearchAttributes:
