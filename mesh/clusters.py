@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -14,8 +13,8 @@ from envoy.config.core.v3.health_check_pb2 import HealthStatus
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
-from google.protobuf.duration_pb2 import Duration
 
+from mesh.envoy_values import duration
 from mesh.policy import Balancing, Breaker, HealthCheck, Outliers, RetryBudget, Traffic
 from mesh.registry import Instance
 from mesh.tls import from_ads, to_peer
@@ -50,7 +49,7 @@ def workload(name: str, spiffe_id: str, traffic: Traffic) -> Cluster:
         name=name,
         type=Cluster.DiscoveryType.EDS,
         eds_cluster_config=Cluster.EdsClusterConfig(eds_config=from_ads()),
-        connect_timeout=_duration(traffic.connect_timeout),
+        connect_timeout=duration(traffic.connect_timeout),
         lb_policy=BALANCING[traffic.balancing],
         transport_socket=to_peer(spiffe_id, name),
         circuit_breakers=_breakers(traffic.breaker, traffic.budget),
@@ -113,9 +112,7 @@ def _breakers(breaker: Breaker, budget: RetryBudget) -> CircuitBreakers:
 
 def _outliers(rule: Outliers) -> OutlierDetection:
     """One of two may be put out, and never the only one."""
-    outliers = OutlierDetection(
-        interval=_duration(rule.interval), base_ejection_time=_duration(rule.ejection)
-    )
+    outliers = OutlierDetection(interval=duration(rule.interval), base_ejection_time=duration(rule.ejection))
     outliers.consecutive_5xx.value = rule.consecutive_errors
     outliers.consecutive_gateway_failure.value = rule.consecutive_errors
     outliers.enforcing_consecutive_gateway_failure.value = 100
@@ -126,17 +123,11 @@ def _outliers(rule: Outliers) -> OutlierDetection:
 
 def _health(rule: HealthCheck) -> EnvoyHealthCheck:
     check = EnvoyHealthCheck(
-        timeout=_duration(rule.timeout),
-        interval=_duration(rule.interval),
-        no_traffic_interval=_duration(rule.interval),
+        timeout=duration(rule.timeout),
+        interval=duration(rule.interval),
+        no_traffic_interval=duration(rule.interval),
     )
     check.unhealthy_threshold.value = rule.unhealthy_after
     check.healthy_threshold.value = rule.healthy_after
     check.grpc_health_check.SetInParent()
     return check
-
-
-def _duration(span: timedelta) -> Duration:
-    found = Duration()
-    found.FromTimedelta(span)
-    return found

@@ -22,10 +22,10 @@ from envoy.extensions.filters.http.fault.v3.fault_pb2 import FaultAbort, HTTPFau
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC, RBACPerRoute
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
-from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.duration_pb2 import Duration
 
 from mesh.clusters import APPLICATION
+from mesh.envoy_values import share
 from mesh.listeners import INBOUND, http_filter
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import Injected, Policy
@@ -70,11 +70,11 @@ def _injected(method: Method, caller: str, injected: Injected, trust_domain: str
     route.match.headers.append(HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(suffix=uri)))
     fault = HTTPFault()
     if injected.delay is not None:
-        fault.delay.CopyFrom(FaultDelay(percentage=_share(injected.delay_percentage)))
+        fault.delay.CopyFrom(FaultDelay(percentage=share(injected.delay_percentage)))
         fault.delay.fixed_delay.FromTimedelta(injected.delay)
     if injected.abort is not None:
         fault.abort.CopyFrom(
-            FaultAbort(grpc_status=injected.abort, percentage=_share(injected.abort_percentage))
+            FaultAbort(grpc_status=injected.abort, percentage=share(injected.abort_percentage))
         )
     route.typed_per_filter_config[FAULT_FILTER].Pack(fault)
     return route
@@ -104,8 +104,3 @@ def _to_application() -> RouteAction:
     action = RouteAction(cluster=APPLICATION, timeout=Duration())
     action.max_stream_duration.grpc_timeout_header_max.CopyFrom(Duration())
     return action
-
-
-def _share(percentage: float) -> FractionalPercent:
-    million = FractionalPercent.DenominatorType.MILLION
-    return FractionalPercent(numerator=round(percentage * 10_000), denominator=million)

@@ -4,6 +4,8 @@ where its application calls everybody else in the clear, over a socket that only
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from envoy.config.core.v3.address_pb2 import Address, Pipe, SocketAddress
 from envoy.config.core.v3.protocol_pb2 import Http2ProtocolOptions
 from envoy.config.listener.v3.listener_components_pb2 import Filter, FilterChain
@@ -28,13 +30,13 @@ STREAMS = 1000
 
 
 def inbound(
-    host: str, port: int, trust_domain: str, lifetime: Duration, filters: list[HttpFilter]
+    host: str, port: int, trust_domain: str, lifetime: timedelta, filters: list[HttpFilter]
 ) -> Listener:
     """Where other proxies call. A connection ends after `lifetime`, below half of a certificate's, for a new
     certificate is used by new connections only.
     """
     manager = _manager(INBOUND, filters)
-    manager.common_http_protocol_options.max_connection_duration.CopyFrom(lifetime)
+    manager.common_http_protocol_options.max_connection_duration.FromTimedelta(lifetime)
     # whoever calls is told to the application by its proxy only: what a caller says of itself is removed
     manager.forward_client_cert_details = HttpConnectionManager.ForwardClientCertDetails.SANITIZE_SET
     manager.set_current_client_cert_details.uri = True

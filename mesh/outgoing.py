@@ -22,10 +22,10 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
-from envoy.type.v3.percent_pb2 import FractionalPercent
 from google.protobuf.duration_pb2 import Duration
 
 from mesh.clusters import METADATA, SUBSET_KEY, version_name
+from mesh.envoy_values import duration, share
 from mesh.listeners import EGRESS
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import HeaderRoute, MethodTraffic, Mirror, Policy
@@ -87,13 +87,13 @@ def _headers(rule: HeaderRoute) -> list[HeaderMatcher]:
 
 def _action(traffic: MethodTraffic, mirror: Mirror | None) -> RouteAction:
     """How long, how often, and who hears it besides. The caller's own deadline counts where it is shorter."""
-    action = RouteAction(timeout=_duration(traffic.timeout or timedelta(0)))
+    action = RouteAction(timeout=duration(traffic.timeout or timedelta(0)))
     if traffic.idle_timeout is not None:
-        action.idle_timeout.CopyFrom(_duration(traffic.idle_timeout))
+        action.idle_timeout.CopyFrom(duration(traffic.idle_timeout))
     # without a limit of our own the deadline in `grpc-timeout` is taken as it is
     action.max_stream_duration.grpc_timeout_header_max.CopyFrom(Duration())
     if traffic.max_duration is not None:
-        action.max_stream_duration.max_stream_duration.CopyFrom(_duration(traffic.max_duration))
+        action.max_stream_duration.max_stream_duration.CopyFrom(duration(traffic.max_duration))
     if traffic.retry_on:
         action.retry_policy.CopyFrom(_retry(traffic))
     if mirror is not None and traffic.method in mirror.methods:
@@ -112,12 +112,9 @@ def _retry(traffic: MethodTraffic) -> RetryPolicy:
 
 
 def _mirrored(mirror: Mirror) -> RouteAction.RequestMirrorPolicy:
-    share = FractionalPercent(
-        numerator=round(mirror.percentage * 10_000), denominator=FractionalPercent.DenominatorType.MILLION
-    )
     return RouteAction.RequestMirrorPolicy(
         cluster=version_name(mirror.target, mirror.version),
-        runtime_fraction=RuntimeFractionalPercent(default_value=share),
+        runtime_fraction=RuntimeFractionalPercent(default_value=share(mirror.percentage)),
     )
 
 
@@ -136,9 +133,3 @@ def _version(version: str) -> Metadata:
 def _refusal(status: int) -> Route:
     response = DirectResponseAction(status=status, body=DataSource(inline_string=""))
     return Route(match=RouteMatch(prefix="/"), direct_response=response)
-
-
-def _duration(span: timedelta) -> Duration:
-    found = Duration()
-    found.FromTimedelta(span)
-    return found

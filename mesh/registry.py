@@ -8,12 +8,12 @@ where calls go meanwhile.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+from mesh import private_files
 
 GONE_AFTER = timedelta(seconds=60)
 """An instance whose proxy has been away for so long is taken out, unless it is the last one."""
@@ -104,14 +104,10 @@ def _read(path: Path) -> Registered:
 
 
 def _write(path: Path, registered: Registered) -> None:
-    """Whole or not at all: whoever reads it finds the old or the new."""
     rows = []
     for instance in registered.instances.values():
         values = asdict(instance)
         away = instance.away_since
         values["away_since"] = away.astimezone(UTC).isoformat() if away else None
         rows.append(values)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "w") as file:
-        json.dump(rows, file, indent=1)
-    Path(name).replace(path)
+    private_files.write(path, json.dumps(rows, indent=1))

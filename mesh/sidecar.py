@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 
 from mesh import clusters, listeners, tls
@@ -45,10 +44,8 @@ def snapshot(node: Node, credentials: Credentials, mesh: Mesh) -> Snapshot:
     routes: dict[str, Message] = {listeners.EGRESS: egress_routes(node.workload, mesh.policy)}
     if node.application:
         found_clusters[clusters.APPLICATION] = clusters.application(node.application)
-        lifetime = Duration()
-        lifetime.FromTimedelta(mesh.connection)
         found_listeners[listeners.INBOUND] = listeners.inbound(
-            node.host, node.port, mesh.trust_domain, lifetime, filters()
+            node.host, node.port, mesh.trust_domain, mesh.connection, filters()
         )
         routes[listeners.INBOUND] = inbound_routes(node.workload, mesh.policy, mesh.trust_domain)
     return Snapshot(

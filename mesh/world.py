@@ -33,6 +33,7 @@ class World:
         self._lifetime = lifetime
         self._now = now
         self._leaves: dict[str, Leaf] = {}
+        self._snapshots: dict[Node, Snapshot] = {}  # since the last change
         self._watches: set[asyncio.Event] = set()
 
     @property
@@ -47,12 +48,15 @@ class World:
 
     def changed(self) -> None:
         """Tell every proxy what is new for it."""
+        self._snapshots.clear()
         for event in self._watches:
             event.set()
 
     def snapshot(self, node: Node) -> Snapshot:
-        """What this proxy is to know now."""
-        return self.preview(node, self._policy)
+        """What this proxy is to know now; a proxy asks after everything that it has taken, mostly in vain."""
+        if node not in self._snapshots:
+            self._snapshots[node] = self.preview(node, self._policy)
+        return self._snapshots[node]
 
     def preview(self, node: Node, policy: Policy) -> Snapshot:
         """What it would be to know if this policy held."""
