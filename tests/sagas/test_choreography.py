@@ -1,7 +1,6 @@
 """The choreographed saga: answers, repeats, races of cancel, charge and expiry, against the running suite."""
 
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -144,17 +143,6 @@ def test_a_confirmed_order_cannot_be_cancelled(customer: Customer) -> None:
     order_id = customer.place(coordination=BY_EVENT, wait=orders_pb2.WAIT_FINAL).order_id
     answer = customer.cancel(order_id)
     assert (answer.code, answer.reason) == ("FAILED_PRECONDITION", "ORDER_NOT_CANCELLABLE")
-
-
-@pytest.fixture
-def short_hold(suite: Suite) -> Iterator[None]:
-    """Holds are overdue at once."""
-    before = suite.overrides("inventory")
-    suite.override("inventory", {**before, "INVENTORY_HOLD": "0.2", "INVENTORY_SWEEP_SECONDS": "0.1"})
-    restart(suite, "inventory")
-    yield
-    suite.override("inventory", before)
-    restart(suite, "inventory")
 
 
 @pytest.mark.usefixtures("short_hold")

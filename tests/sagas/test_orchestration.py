@@ -12,7 +12,6 @@ from ordermesh.orders.v1 import orders_pb2
 from tests.harness.breaking import (
     dies_at,
     paused,
-    restart,
     stopped,
     wait_for,
     wait_until_nothing_is_open,
@@ -238,17 +237,6 @@ def test_a_cancel_of_a_charge_that_stands_still_has_one_winner(suite: Suite, cus
         wait_for(lambda: waits_for(suite, order_id, "charge"), "the workflow to be at charge")
         assert stands(customer.cancel(order_id)) == ("OK", PENDING, True)
     assert end_of(customer, order_id) in [(CONFIRMED, ""), BY_CUSTOMER]
-
-
-@pytest.fixture
-def short_hold(suite: Suite) -> Iterator[None]:
-    """Holds are overdue at once."""
-    before = suite.overrides("inventory")
-    suite.override("inventory", {**before, "INVENTORY_HOLD": "0.2", "INVENTORY_SWEEP_SECONDS": "0.1"})
-    restart(suite, "inventory")
-    yield
-    suite.override("inventory", before)
-    restart(suite, "inventory")
 
 
 @pytest.mark.usefixtures("short_hold")
