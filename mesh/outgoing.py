@@ -44,16 +44,16 @@ def egress_routes(caller: str, policy: Policy) -> RouteConfiguration:
 
 
 def _host(caller: str, callee: str, policy: Policy) -> VirtualHost:
-    routes: list[Route] = []
+    found: list[Route] = []
     for method in BY_WORKLOAD[callee].values():
         if policy.allowed(caller, callee, method.path):
-            routes += _routes(caller, method, policy)
-    routes.append(_refusal(403))  # gRPC: PERMISSION_DENIED
-    return VirtualHost(name=callee, domains=[callee, f"{callee}:*"], routes=routes)
+            found += routes(caller, method, policy)
+    found.append(_refusal(403))  # gRPC: PERMISSION_DENIED
+    return VirtualHost(name=callee, domains=[callee, f"{callee}:*"], routes=found)
 
 
-def _routes(caller: str, method: Method, policy: Policy) -> Iterator[Route]:
-    """One method: first the routes of calls with certain headers, then that of all others."""
+def routes(caller: str, method: Method, policy: Policy) -> Iterator[Route]:
+    """One method, by its path: first the routes of calls with certain headers, then that of all others."""
     traffic = policy.traffic[method.workload].methods[method.name]
     mirror = policy.mirror.get(method.workload)
     for rule in policy.routes:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from google.protobuf.message import Message
 
 from mesh import clusters, listeners, tls
+from mesh.entries import ENTRY, entry_routes, is_entry
 from mesh.incoming import filters, inbound_routes
 from mesh.outgoing import egress_routes
 from mesh.policy import Policy
@@ -37,11 +38,16 @@ class Mesh:
 
 
 def snapshot(node: Node, credentials: Credentials, mesh: Mesh) -> Snapshot:
-    """All resources of one sidecar."""
+    """All resources of one sidecar, or of an entry, which has its doors already."""
     callees = mesh.policy.callees(node.workload)
     found_clusters = _clusters(callees, mesh)
-    found_listeners: dict[str, Message] = {listeners.EGRESS: listeners.egress(node.egress, [])}
-    routes: dict[str, Message] = {listeners.EGRESS: egress_routes(node.workload, mesh.policy)}
+    found_listeners: dict[str, Message] = {}
+    routes: dict[str, Message] = {}
+    if is_entry(node.workload):
+        routes[ENTRY] = entry_routes(node.workload, mesh.policy)
+    else:
+        found_listeners[listeners.EGRESS] = listeners.egress(node.egress, [])
+        routes[listeners.EGRESS] = egress_routes(node.workload, mesh.policy)
     if node.application:
         found_clusters[clusters.APPLICATION] = clusters.application(node.application)
         found_listeners[listeners.INBOUND] = listeners.inbound(

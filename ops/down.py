@@ -13,16 +13,22 @@ from rich.console import Console
 
 from ops import processes, state, topology
 from ops.errors import SuiteError
+from ops.mesh_parts import CACHE, CONTROL, SIDECAR
 from ops.suite import NOT_RUNNING, Suite
 
 SHUTDOWN_SECONDS = 15
 
 
 def stop_parts(suite: Suite) -> None:
-    """First what uses the servers, all at once; then the servers."""
+    """First what uses the servers and the mesh, all at once; then the mesh; then the servers."""
     servers = {part.name for part in topology.server_parts(suite.site)}
+    mesh = {part.name for part in suite.parts.values() if part.name.endswith(SIDECAR)} | {CONTROL, CACHE}
     running = [name for name, found in suite.states().items() if found.state not in NOT_RUNNING]
-    for wave in ([n for n in running if n not in servers], [n for n in running if n in servers]):
+    for wave in (
+        [name for name in running if name not in servers | mesh],
+        [name for name in running if name in mesh],
+        [name for name in running if name in servers],
+    ):
         if wave:
             with ThreadPoolExecutor(len(wave)) as pool:
                 for stopped in [pool.submit(suite.supervisor.stop, name) for name in wave]:

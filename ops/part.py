@@ -16,9 +16,9 @@ class ProbeKind(StrEnum):
     ENVOY = "envoy"
     GRPC = "grpc"
     SMTP = "smtp"
-    WORKER = "worker"
     HTTP = "http"
     PORTLESS = "portless"  # gRPC at a port that the system has chosen
+    SIDECAR = "sidecar"  # Envoy, with its admin on a socket
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Part:
 
     name: str
     command: tuple[str, ...]
-    ports: tuple[str, ...]  # names in `topology.DEFAULT_PORTS`; the probe asks the first
+    ports: tuple[str, ...]  # names in `Site.ports`, each open when the part is ready
     probe: ProbeKind
     environment: Mapping[str, str] = field(default_factory=dict)
     needs: tuple[str, ...] = ()  # parts that must be ready before this one starts
@@ -37,4 +37,6 @@ class Part:
     stop_seconds: int = 10  # then it is killed
     signals_group: bool = True  # whether a stop goes to its children too
     refuses_root: bool = False
+    asked: tuple[str, ...] = ()
+    """Where the probe asks: addresses of gRPC servers, or the path of a sidecar's admin socket."""
     nice: int = 0  # above zero: gives way to the parts that somebody waits for

@@ -84,9 +84,9 @@ async def _kafka(site: Site, part: Part) -> str | None:
     return None if found.brokers else "no broker registered yet"
 
 
-async def _grpc(site: Site, part: Part, service: str = "") -> str | None:
-    for port in part.ports if part.probe is ProbeKind.GRPC else part.ports[:1]:
-        if reason := await _health(site.address(port), service):
+async def _grpc(site: Site, part: Part) -> str | None:
+    for address in part.asked:
+        if reason := await _health(address):
             return reason
     return None
 
@@ -122,7 +122,7 @@ async def _portless(site: Site, part: Part) -> str | None:
 async def _temporal(site: Site, part: Part) -> str | None:
     import grpc
 
-    if reason := await _grpc(site, part, "temporal.api.workflowservice.v1.WorkflowService"):
+    if reason := await _health(site.address("temporal"), "temporal.api.workflowservice.v1.WorkflowService"):
         return reason
     async with grpc.aio.insecure_channel(site.address("temporal")) as channel:
         # the health service answers before the default namespace exists
@@ -137,7 +137,10 @@ async def _temporal(site: Site, part: Part) -> str | None:
 
 
 async def _get(port: int, path: str) -> bytes:
-    reader, writer = await asyncio.open_connection(HOST, port)
+    return await _answer(*await asyncio.open_connection(HOST, port), path)
+
+
+async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     answer = await reader.read(4096)
     await _close(writer)
@@ -146,6 +149,14 @@ async def _get(port: int, path: str) -> bytes:
 
 async def _envoy(site: Site, part: Part) -> str | None:
     return None if b"LIVE" in await _get(site.ports["envoy_admin"], "/ready") else "admin /ready: not live"
+
+
+async def _sidecar(site: Site, part: Part) -> str | None:
+    for path in part.asked:
+        answer = await _answer(*await asyncio.open_unix_connection(path), "/ready")
+        if b"LIVE" not in answer:
+            return "admin /ready: not live"
+    return None
 
 
 async def _http(site: Site, part: Part) -> str | None:
@@ -167,7 +178,7 @@ PROBES: Mapping[ProbeKind, Probe] = {
     ProbeKind.ENVOY: _envoy,
     ProbeKind.GRPC: _grpc,
     ProbeKind.SMTP: _smtp,
-    ProbeKind.WORKER: _grpc,  # of its ports only the first is gRPC
+    ProbeKind.SIDECAR: _sidecar,
     ProbeKind.HTTP: _http,
     ProbeKind.PORTLESS: _portless,
 }

@@ -1,7 +1,7 @@
 """Answer gRPC reflection and health for the edge, which stands in front of many services.
 
-Two ports: the public one describes what the public edge serves, the other one every service of
-OrderMesh. Environment: REFLECTION_PUBLIC_LISTEN, REFLECTION_ALL_LISTEN (host:port).
+Two addresses: one for the public entry, which describes what that serves, and one for the operator's, with
+every service of OrderMesh. Environment: REFLECTION_EDGE_LISTEN, REFLECTION_OPERATOR_LISTEN (sockets).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def all_services() -> tuple[str, ...]:
 
 
 async def start(listen: str, services: Iterable[str]) -> grpc.aio.Server:
-    """A server on one port that describes the given services and is always healthy."""
+    """A server on one address that describes the given services and is always healthy."""
     server = grpc.aio.server()
     servicer = health.aio.HealthServicer()
     await servicer.set("", health_pb2.HealthCheckResponse.SERVING)
@@ -57,7 +57,7 @@ async def start(listen: str, services: Iterable[str]) -> grpc.aio.Server:
 
 
 async def serve(public_listen: str, all_listen: str) -> None:
-    """Both ports, until SIGTERM."""
+    """Both addresses, until SIGTERM."""
     every = all_services()
     servers = [await start(public_listen, PUBLIC), await start(all_listen, every)]
     stopped = asyncio.Event()
@@ -69,7 +69,7 @@ async def serve(public_listen: str, all_listen: str) -> None:
 
 def main() -> None:
     """Read the environment and serve."""
-    asyncio.run(serve(os.environ["REFLECTION_PUBLIC_LISTEN"], os.environ["REFLECTION_ALL_LISTEN"]))
+    asyncio.run(serve(os.environ["REFLECTION_EDGE_LISTEN"], os.environ["REFLECTION_OPERATOR_LISTEN"]))
 
 
 if __name__ == "__main__":

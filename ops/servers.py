@@ -137,11 +137,11 @@ def temporal(site: Site) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def envoy(site: Site) -> tuple[str, ...]:
-    """The edge proxy on its rendered configuration."""
+def envoy(site: Site, name: str, threads: int) -> tuple[str, ...]:
+    """One Envoy on its rendered configuration: an entry, or a sidecar."""
     return (
-        str(site.programs.envoy), "-c", str(site.directory / "run" / "edge.yaml"),
-        "--concurrency", "2", "--log-level", "warning",
+        str(site.programs.envoy), "-c", str(site.state / "run" / f"{name}.yaml"),
+        "--concurrency", str(threads), "--log-level", "warning",
         # its default shared memory region is one a machine, and two suites may run beside each other
         "--disable-hot-restart",
     )  # fmt: skip

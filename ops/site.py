@@ -30,6 +30,18 @@ class Workers:
     """Builds kept for workflows that are pinned to them, each with the environment it was made for."""
 
 
+FIRST_VERSION = "v1"
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One instance of a workload: the name of its part, and of its node in the mesh."""
+
+    name: str
+    workload: str
+    version: str = FIRST_VERSION
+
+
 @dataclass(frozen=True)
 class Site:
     """All that the topology needs to know about the machine and the suite."""
@@ -42,6 +54,10 @@ class Site:
     # <PREFIX>_PAYLOAD_KEYS of all that work with workflows; empty: nothing was ever encrypted
     payload_keys: str = field(default="", repr=False)
     workers: Workers = Workers()
+    mesh: bool = True  # False: every part calls the others straight (`make up MESH=off`)
+    scaled: tuple[Instance, ...] = ()
+    """Instances beside the first of their service, by `make scale`; each has a port of its own name."""
+    first_versions: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def state(self) -> Path:
@@ -66,6 +82,31 @@ class Site:
     def address(self, port: str) -> str:
         """host:port of a named port."""
         return f"{HOST}:{self.ports[port]}"
+
+    def socket(self, name: str, door: str) -> str:
+        """Path of one of an instance's sockets, relative to the checkout: it may have at most 107 bytes.
+        Doors: `app` (of its application), `egress` and `admin` (of its sidecar).
+        """
+        return str(self.state / "sockets" / f"{name}.{door}")
+
+    def application(self, name: str) -> str:
+        """Where an instance's own application serves gRPC: for its sidecar, and for who runs the suite."""
+        return f"unix:{self.socket(name, 'app')}" if self.mesh else self.address(name)
+
+    def peer(self, caller: str, callee: str) -> str:
+        """What the instance `caller` is told as the address of another workload."""
+        return f"unix:{self.socket(caller, 'egress')}" if self.mesh else self.address(callee)
+
+    def instances(self, workload: str) -> tuple[Instance, ...]:
+        """All instances of a workload, the first one first."""
+        first = Instance(workload, workload, self.first_versions.get(workload, FIRST_VERSION))
+        return (first, *(one for one in self.scaled if one.workload == workload))
+
+    @property
+    def policy(self) -> Path:
+        """The mesh's policy, relative to the checkout: its own file for the suite "main", else a copy."""
+        shared = self.suite == "main" or not self.mesh
+        return Path("envoy", "mesh.yaml") if shared else self.state / "mesh.yaml"
 
     def database_url(self, name: str) -> str:
         """URL of a service's own database, opened by its own role."""

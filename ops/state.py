@@ -19,11 +19,11 @@ from typing import Any
 from ops import builds, programs, topology
 from ops.errors import SuiteError
 from ops.part import Part
-from ops.site import Site, Workers
+from ops.site import Instance, Site, Workers
 from ops.workers import import_path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("env", "logs", "mail", "run", "temporal", "kafka", "postgres")
+FOLDERS = ("env", "logs", "mail", "run", "sockets", "temporal", "kafka", "postgres")
 # What a part may see of the caller's environment: where certificates are, and nothing else
 CERTIFICATES = re.compile(r"(SSL_CERT|CA_BUNDLE|_CERTS?($|_)|GRPC_DEFAULT_SSL)")
 
@@ -111,7 +111,40 @@ def workers(directory: Path) -> Workers:
     return Workers(build, {name: made for name, made in kept.items() if name != build})
 
 
-def create_site(suite: str, environ: Mapping[str, str]) -> Site:
+def wanted_mesh(directory: Path, environ: Mapping[str, str], runs: bool = False) -> bool:
+    """Whether the parts are to call each other through sidecars: they do, unless MESH=off says otherwise.
+    A suite that runs keeps what it has. SuiteError for another word.
+    """
+    asked = environ.get("MESH", "").strip()
+    if asked not in ("", "on", "off"):
+        raise SuiteError(f"MESH={asked}: it is on or off")
+    return asked == "on" or (not asked and (not runs or has_mesh(directory)))
+
+
+def has_mesh(directory: Path) -> bool:
+    """Whether a suite was started with the mesh; one that was never started would be."""
+    return bool(read_json(directory / "suite.json").get("mesh", True))
+
+
+def scaled(directory: Path) -> tuple[dict[str, str], tuple[Instance, ...], dict[str, int]]:
+    """What `make scale` has left: the versions of the first instances, the further ones, and their ports."""
+    saved = read_json(directory / "instances.json")
+    rows = saved.get("instances", {})
+    more = tuple(Instance(name, row["workload"], row["version"]) for name, row in rows.items())
+    return dict(saved.get("first_versions", {})), more, {name: int(row["port"]) for name, row in rows.items()}
+
+
+def save_scaled(site: Site) -> None:
+    """Keep the instances of a site for the commands that come later."""
+    rows = {
+        one.name: {"workload": one.workload, "version": one.version, "port": site.ports[one.name]}
+        for one in site.scaled
+    }
+    value = {"first_versions": dict(site.first_versions), "instances": rows}
+    write_json(site.directory / "instances.json", value)
+
+
+def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> Site:
     """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
     directory = directory_of(suite)
     for name in FOLDERS:
@@ -123,14 +156,14 @@ def create_site(suite: str, environ: Mapping[str, str]) -> Site:
     if twice:
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     keys = wanted_payload_keys(directory, environ)
-    found = programs.find(ROOT, environ)
-    site = Site(ROOT, suite, ports, make_secrets(directory), found, keys, workers(directory))
+    site = _site(suite, ports, environ, keys, wanted_mesh(directory, environ, runs))
     if keys != payload_keys(directory):
         write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
         "suite": suite,
         "directory": str(directory),
         "ports": ports,
+        "mesh": site.mesh,
         "urls": topology.urls(ports),
         "admin_database_url": site.admin_database_url,
         "database_urls": {name: site.database_url(name) for name in topology.SERVICES},
@@ -148,9 +181,25 @@ def load_site(suite: str) -> Site:
         raise SuiteError(f"there is no suite {suite!r} yet: `make up{name}` makes it")
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
-    keys = payload_keys(directory)
-    found = programs.find(ROOT, os.environ)
-    return Site(ROOT, suite, ports, make_secrets(directory), found, keys, workers(directory))
+    return _site(suite, ports, os.environ, payload_keys(directory), has_mesh(directory))
+
+
+def _site(suite: str, ports: Mapping[str, int], environ: Mapping[str, str], keys: str, mesh: bool) -> Site:
+    directory = directory_of(suite)
+    versions, more, their_ports = scaled(directory)
+    return Site(
+        ROOT,
+        suite,
+        {**ports, **their_ports},
+        make_secrets(directory),
+        programs.find(ROOT, environ),
+        keys,
+        workers(directory),
+        mesh,
+        # without the mesh nobody would spread calls over them
+        more if mesh else (),
+        versions,
+    )
 
 
 def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:

@@ -15,9 +15,9 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ops import edge, servers
+from ops import bootstraps, mesh_parts, servers, topology, workers
 from ops.errors import SuiteError
-from ops.site import Site
+from ops.site import Instance, Site
 from ops.state import base_environment, read_json, write_json, write_private
 from ops.supervision import launcher
 
@@ -68,15 +68,40 @@ def prepare_kafka(site: Site) -> None:
     run_once(site, "kafka-format", servers.kafka_format(site, cluster_id.replace("-", "A", 1)))
 
 
-def prepare_edge(site: Site) -> None:
-    """Render the edge's configuration with today's ports."""
-    write_private(site.directory / "run" / "edge.yaml", edge.render(site))
+def prepare_entry(site: Site, name: str) -> None:
+    """Render an entry's configuration with today's ports; in the mesh it gets its credential, too."""
+    if site.mesh:
+        text = bootstraps.entry(site, name, credential(site, Instance(name, name)))
+    else:
+        text = bootstraps.entry_without_mesh(site, name)
+    write_private(site.directory / "run" / f"{name}.yaml", text)
+
+
+def prepare_sidecar(site: Site, instance: Instance) -> None:
+    """Render a sidecar's configuration, with its credential."""
+    text = bootstraps.sidecar(site, instance, credential(site, instance))
+    write_private(site.directory / "run" / f"{mesh_parts.beside(instance.name)}.yaml", text)
+
+
+def credential(site: Site, instance: Instance) -> str:
+    """What opens the control plane to this node; the same as long as it holds."""
+    from mesh.join import JoinCredentials  # brings pydantic along
+
+    token = site.directory / "run" / f"{instance.name}.token"
+    JoinCredentials(site.directory / "mesh" / "join").hand_out(instance.name, instance.workload, token)
+    return token.read_text()
+
+
+def lay_policy(site: Site) -> None:
+    """A suite that starts anew begins with the policy of the checkout; "main" goes by that file itself."""
+    of_the_checkout = Path("envoy", "mesh.yaml")
+    if site.policy != of_the_checkout:
+        shutil.copyfile(site.root / of_the_checkout, site.root / site.policy)
 
 
 PREPARATIONS: Mapping[str, Callable[[Site], None]] = {
     "postgres": prepare_postgres,
     "kafka": prepare_kafka,
-    "edge": prepare_edge,
 }
 
 
@@ -84,6 +109,17 @@ def prepare(site: Site, part: str) -> None:
     """Prepare one part's storage or configuration, if it needs any."""
     if part in PREPARATIONS:
         PREPARATIONS[part](site)
+    elif part in mesh_parts.ENTRIES:
+        prepare_entry(site, part)
+    elif part.endswith(f"-{mesh_parts.SIDECAR}"):
+        (instance,) = (one for one in sidecars(site) if mesh_parts.beside(one.name) == part)
+        prepare_sidecar(site, instance)
+
+
+def sidecars(site: Site) -> list[Instance]:
+    """Every instance that has a sidecar beside it."""
+    served = [one for name in topology.SERVICES for one in site.instances(name)]
+    return [*served, Instance(workers.CURRENT, workers.CURRENT)]
 
 
 def read_override(site: Site, part: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ import psutil
 
 from ops import databases, probes, state, storage, topology
 from ops.errors import SuiteError
-from ops.part import Part
+from ops.part import Part, ProbeKind
 from ops.site import Site
 from ops.supervision import ProcessState, Supervisor
 
@@ -76,9 +76,11 @@ class Suite:
         """A service's own database, by its own role."""
         return self.site.database_url(service)
 
-    def address(self, port: str) -> str:
-        """host:port of a named port."""
-        return self.site.address(port)
+    def address(self, name: str) -> str:
+        """Where a port is served, `host:port`; of a service's application in the mesh `unix:path`."""
+        if name in self.parts and self.parts[name].asked and self.parts[name].probe is ProbeKind.GRPC:
+            return self.parts[name].asked[0]
+        return self.site.address(name)
 
     def part(self, name: str) -> Part:
         """A part by name; SuiteError lists the names there are."""

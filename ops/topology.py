@@ -9,9 +9,9 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 
-from ops import servers, workers
+from ops import mesh_parts, servers, workers
 from ops.part import Part, ProbeKind
-from ops.site import Site
+from ops.site import Instance, Site
 
 # Ports of the suite "main". Another suite has a block of its own, in this order.
 DEFAULT_PORTS: Mapping[str, int] = {
@@ -31,8 +31,6 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "payments": 15055,
     "processor": 15056,
     "notifications": 15057,
-    "reflection_public": 15061,
-    "reflection_all": 15062,
     "smtp": 15025,
     "analytics": 15058,
     "worker": 15060,
@@ -58,6 +56,8 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 }
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
+DIRECT = frozenset({"kafka", "smtp", "temporal"})
+"""What is called past the mesh: it speaks another protocol, and wants credentials of its own."""
 TELLS_ONLY = frozenset({"shipping"})
 """Services that publish events and consume none."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
@@ -91,31 +91,39 @@ def readers() -> list[str]:
     return [name for name, peers in SERVICES.items() if "kafka" in peers and name not in TELLS_ONLY]
 
 
-def service_environment(site: Site, name: str) -> dict[str, str]:
+def service_environment(site: Site, instance: Instance) -> dict[str, str]:
     """Exactly the variables that one service knows; an unknown one would stop it."""
-    prefix = name.upper()
+    name, prefix = instance.workload, instance.workload.upper()
     environment = {
-        f"{prefix}_LISTEN": site.address(name),
+        f"{prefix}_LISTEN": site.application(instance.name),
         f"{prefix}_DATABASE_URL": site.database_url(name),
         f"{prefix}_PROFILE": "dev",
     }
     if "temporal" in SERVICES[name]:
         environment |= site.payload_environment(prefix)
         environment[f"{prefix}_TEMPORAL_UI"] = f"http://localhost:{site.ports['temporal_ui']}"
-    return environment | {f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer) for peer in SERVICES[name]}
+    return environment | {
+        f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer)
+        if peer in DIRECT
+        else site.peer(instance.name, peer)
+        for peer in SERVICES[name]
+    }
 
 
-def service(site: Site, name: str) -> Part:
-    """One of the suite's own services, with its own database."""
+def service(site: Site, instance: Instance) -> Part:
+    """One of the suite's own services, with its own database; its instances share that."""
+    name = instance.workload
     return Part(
-        name=name,
+        name=instance.name,
         command=(str(site.python), "-m", FOLDERS[name].replace("/", ".")),
-        ports=(name,),
+        ports=() if site.mesh else (instance.name,),
         probe=ProbeKind.GRPC,
-        environment=service_environment(site, name),
-        needs=("postgres",),
+        environment=service_environment(site, instance),
+        # the first one migrates
+        needs=("postgres",) if instance.name == name else ("postgres", name),
         database=name,
         stop_seconds=15,
+        asked=(site.application(instance.name),),
         nice=NICE if name in GIVES_WAY else 0,
     )
 
@@ -146,22 +154,20 @@ def server_parts(site: Site) -> tuple[Part, ...]:
 
 
 def tool_parts(site: Site) -> tuple[Part, ...]:
-    """The edge, and the two small Python parts that are no services."""
+    """The two small Python parts that are no services."""
     mail = {"MAIL_LISTEN": site.address("smtp"), "MAIL_DIRECTORY": str(site.directory / "mail")}
-    reflection = {
-        "REFLECTION_PUBLIC_LISTEN": site.address("reflection_public"),
-        "REFLECTION_ALL_LISTEN": site.address("reflection_all"),
-    }
+    described = {name: f"unix:{site.socket(name, 'reflection')}" for name in mesh_parts.ENTRIES}
+    reflection = {f"REFLECTION_{name.upper()}_LISTEN": address for name, address in described.items()}
     python = str(site.python)
     return (
-        Part("edge", servers.envoy(site), ("edge", "operator", "envoy_admin"), ProbeKind.ENVOY),
         Part("mail", (python, "-m", "ops.mail_sink"), ("smtp",), ProbeKind.SMTP, mail, nice=NICE),
         Part(
             "reflection",
             (python, "-m", "ops.reflection"),
-            ("reflection_public", "reflection_all"),
+            (),
             ProbeKind.GRPC,
             reflection,
+            asked=tuple(described.values()),
         ),
     )
 
@@ -182,5 +188,9 @@ def codec_parts(site: Site) -> tuple[Part, ...]:
 
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
-    services = tuple(service(site, name) for name in SERVICES)
-    return server_parts(site) + tool_parts(site) + codec_parts(site) + (*services, *workers.parts(site))
+    instances = tuple(one for name in SERVICES for one in site.instances(name))
+    services = tuple(service(site, one) for one in instances)
+    mesh = mesh_parts.parts(site, instances)
+    return (
+        server_parts(site) + mesh + tool_parts(site) + codec_parts(site) + (*services, *workers.parts(site))
+    )

@@ -22,6 +22,7 @@ from ops import (
     processes,
     search_attributes,
     state,
+    storage,
     topics,
     topology,
     versions,
@@ -31,6 +32,7 @@ from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
 from ops.part import Part
+from ops.site import Site
 from ops.suite import NOT_RUNNING, Suite
 
 PART_SECONDS = 60.0
@@ -102,7 +104,7 @@ def refuse_moved_ports(name: str) -> None:
     saved = state.read_json(state.directory_of(name) / "suite.json").get("ports", {})
     asked = state.port_overrides(os.environ)
     moved = [port for port, number in asked.items() if port in saved and saved[port] != number]
-    if moved and Suite.load(name).supervisor.is_running():
+    if moved and runs(name):
         raise SuiteError(f"the suite runs with other ports for {', '.join(moved)}; first `make down`")
 
 
@@ -111,8 +113,18 @@ def refuse_changed_keys(name: str) -> None:
     directory = state.directory_of(name)
     if state.wanted_payload_keys(directory, os.environ) == state.payload_keys(directory):
         return
-    if (directory / "suite.json").is_file() and Suite.load(name).supervisor.is_running():
+    if runs(name):
         raise SuiteError("the suite runs with other payload keys; first `make down`")
+
+
+def refuse_changed_mesh(name: str) -> None:
+    """SuiteError if MESH asks a running suite for what it does not have: all parts must change together."""
+    directory = state.directory_of(name)
+    if state.wanted_mesh(directory, os.environ, runs=True) == state.has_mesh(directory):
+        return
+    if runs(name):
+        running = "with" if state.has_mesh(directory) else "without"
+        raise SuiteError(f"the suite runs {running} the mesh; first `make down`")
 
 
 def check_machine(suite: Suite, was_running: bool) -> None:
@@ -125,6 +137,12 @@ def check_machine(suite: Suite, was_running: bool) -> None:
         problems += checks.memory() + checks.disk(suite.site)
     if problems:
         raise SuiteError("the suite cannot start:\n" + "\n".join(str(problem) for problem in problems))
+
+
+def runs(name: str) -> bool:
+    """Whether there is such a suite, and it runs."""
+    known = (state.directory_of(name) / "suite.json").is_file()
+    return known and Suite.load(name).supervisor.is_running()
 
 
 def bring(suite: Suite, console: Console) -> tuple[list[Failure], dict[str, str]]:
@@ -144,10 +162,12 @@ def up(name: str, console: Console) -> int:
     began = time.monotonic()
     refuse_moved_ports(name)
     refuse_changed_keys(name)
-    suite = Suite(state.create_site(name, os.environ))
-    was_running = suite.supervisor.is_running()
+    refuse_changed_mesh(name)
+    was_running = runs(name)
+    suite = Suite(state.create_site(name, os.environ, was_running))
     if not was_running:
         processes.end(processes.left_behind(suite.directory))
+        storage.lay_policy(suite.site)
     check_machine(suite, was_running)
     suite = Suite(versions.choose(suite.site, os.environ))
     before = {part: found.pid for part, found in suite.states().items()}
@@ -171,14 +191,26 @@ def report_failures(suite: Suite, failures: list[Failure], console: Console) -> 
         for line in suite.last_lines(failure.part, SHOWN_LOG_LINES):
             console.print(f"  | {line}", markup=False, highlight=False)
     first = failures[0].part
-    option = "" if suite.name == "main" else f" SUITE={suite.name}"
+    option = option_of(suite.name)
     console.print(f"\nThe whole log: make logs S={first}{option}   What is wrong: make doctor{option}")
     console.print(f"Then `make up{option}` again, or `make down{option}`.")
 
 
+def described(site: Site) -> str:
+    """How the parts call each other, in a line."""
+    if not site.mesh:
+        return "off: every part calls the others straight"
+    return f"on: a sidecar beside each service, policy in {site.policy}; make mesh{option_of(site.suite)}"
+
+
+def option_of(suite: str) -> str:
+    """What a command needs besides, for another suite than "main"."""
+    return "" if suite == "main" else f" SUITE={suite}"
+
+
 def report(suite: Suite, started: list[str], seconds: float, console: Console) -> None:
     """Where everything is, and what it took."""
-    option = "" if suite.name == "main" else f" SUITE={suite.name}"
+    option = option_of(suite.name)
     did = "up" if started else "already up"
     console.print(f"\nOrderMesh is {did}: suite {suite.name}, all parts healthy.\n")
     addresses = suite.urls
@@ -188,8 +220,7 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     console.print(f"  Kafka              {addresses['kafka']}")
     console.print(f"  PostgreSQL         {addresses['postgres']}   passwords: {suite.directory}/suite.json")
     console.print(f"  Envoy admin        {addresses['envoy_admin']}")
-    for service in topology.SERVICES:
-        console.print(f"  {service:<18} {suite.address(service)}")
+    console.print(f"  mesh               {described(suite.site)}")
     if suite.site.payload_keys:
         console.print(f"  payload codec      http://{suite.address('codec')}   for the Temporal UI and CLI")
     console.print(f"  mail               {suite.directory}/mail/inbox\n")

@@ -13,7 +13,7 @@ from ops.site import HOST, Site
 
 CURRENT = "worker"
 BUILD_VARIABLE = "WORKFLOWS_BUILD_ID"
-CALLS = ("temporal", "orders", "inventory", "payments", "notifications", "shipping")
+CALLS = ("orders", "inventory", "payments", "notifications", "shipping")
 STOP_SECONDS = 15
 
 
@@ -26,15 +26,16 @@ def current(site: Site) -> Part:
     """The worker that new workflows go to; without versions all of them do."""
     build = site.workers.build
     environment = setting(site) | {
-        "WORKFLOWS_LISTEN": site.address("worker"),
+        "WORKFLOWS_LISTEN": site.application(CURRENT),
         "WORKFLOWS_METRICS_ADDRESS": site.address("worker_metrics"),
     }
     return Part(
         name=CURRENT,
         command=command(site, build),
-        ports=("worker", "worker_metrics"),
-        probe=ProbeKind.WORKER,
+        ports=("worker_metrics",) if site.mesh else (CURRENT, "worker_metrics"),
+        probe=ProbeKind.GRPC,
         environment=site.payload_environment("WORKFLOWS") | environment | version(site, build),
+        asked=(site.application(CURRENT),),
         after=tuple(name_of(build) for build in site.workers.old),
         stop_seconds=STOP_SECONDS,
     )
@@ -66,8 +67,9 @@ def name_of(build: str) -> str:
 
 def setting(site: Site) -> dict[str, str]:
     """What every worker of today is told, whatever its build; no secret."""
-    peers = {f"WORKFLOWS_{peer.upper()}_ADDRESS": site.address(peer) for peer in CALLS}
-    return {"WORKFLOWS_PROFILE": "dev"} | peers
+    peers = {f"WORKFLOWS_{peer.upper()}_ADDRESS": site.peer(CURRENT, peer) for peer in CALLS}
+    temporal = {"WORKFLOWS_TEMPORAL_ADDRESS": site.address("temporal")}
+    return {"WORKFLOWS_PROFILE": "dev"} | temporal | peers
 
 
 def version(site: Site, build: str) -> dict[str, str]:

@@ -13,11 +13,15 @@ from ops import probes, reflection, topology
 from ops.site import Site
 
 
+def described(site: Site, entry: str) -> str:
+    return f"unix:{site.socket(entry, 'reflection')}"
+
+
 @pytest.fixture
 async def both(site: Site) -> AsyncIterator[Site]:
     servers = [
-        await reflection.start(site.address("reflection_public"), reflection.PUBLIC),
-        await reflection.start(site.address("reflection_all"), reflection.all_services()),
+        await reflection.start(described(site, "edge"), reflection.PUBLIC),
+        await reflection.start(described(site, "operator"), reflection.all_services()),
     ]
     yield site
     for server in servers:
@@ -36,16 +40,16 @@ async def listed(address: str) -> set[str]:
 
 
 async def test_the_public_answer_names_the_public_services_only(both: Site) -> None:
-    ours = {name for name in await listed(both.address("reflection_public")) if "ordermesh" in name}
+    ours = {name for name in await listed(described(both, "edge")) if "ordermesh" in name}
     assert ours == set(reflection.PUBLIC)
 
 
 async def test_the_operators_answer_names_every_service(both: Site) -> None:
-    found = await listed(both.address("reflection_all"))
+    found = await listed(described(both, "operator"))
     assert set(reflection.PUBLIC) < found
     assert {"ordermesh.processor.v1.ProcessorService", "ordermesh.inventory.v1.InventoryService"} < found
 
 
-async def test_both_ports_are_healthy(both: Site) -> None:
+async def test_both_addresses_are_healthy(both: Site) -> None:
     part = next(part for part in topology.tool_parts(both) if part.name == "reflection")
     assert await probes.ready(both, part) is None

@@ -10,7 +10,7 @@ import pytest
 
 from ops import state, topology
 from ops.errors import SuiteError
-from ops.site import Site
+from ops.site import Instance, Site
 
 PROGRAMS = ("POSTGRES_BIN", "JAVA", "KAFKA_JARS", "TEMPORAL", "ENVOY", "DBMATE")
 
@@ -110,10 +110,10 @@ def test_a_part_sees_certificates_of_the_caller_and_none_of_the_rest(site: Site)
 
 
 def test_a_plan_holds_the_whole_environment_and_is_private(site: Site) -> None:
-    orders = topology.service(site, "orders")
+    orders = topology.service(site, Instance("orders", "orders"))
     state.write_plans(site, [orders])
     path = site.directory / "env" / "orders.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     plan = json.loads(path.read_text())
     assert plan["command"] == list(orders.command)
-    assert plan["environment"]["ORDERS_LISTEN"] == site.address("orders")
+    assert plan["environment"]["ORDERS_LISTEN"] == site.application("orders")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ops import topology
-from ops.site import Site
+from dataclasses import replace
+
+from ops import mesh_parts, topology
+from ops.site import Instance, Site
 
 
 def test_two_suites_share_no_port() -> None:
@@ -30,8 +32,35 @@ def test_an_override_moves_one_port_and_no_other() -> None:
 
 
 def test_every_port_belongs_to_exactly_one_part_or_to_supervisor(encrypting: Site) -> None:
-    used = [name for part in topology.all_parts(encrypting) for name in part.ports]
+    straight = replace(encrypting, mesh=False)
+    used = [name for part in topology.all_parts(straight) for name in part.ports]
     assert sorted([*used, "supervisor"]) == sorted(topology.DEFAULT_PORTS)
+
+
+def test_in_the_mesh_a_service_s_port_is_its_sidecar_s(encrypting: Site) -> None:
+    used = [name for part in topology.all_parts(encrypting) for name in part.ports]
+    # nobody calls the worker
+    assert sorted([*used, "supervisor", "worker"]) == sorted(topology.DEFAULT_PORTS)
+    parts = {part.name: part for part in topology.all_parts(encrypting)}
+    for name in topology.SERVICES:
+        assert (parts[name].ports, parts[f"{name}-sidecar"].ports) == ((), (name,))
+
+
+def test_in_the_mesh_every_peer_is_called_by_the_instance_s_own_sidecar(site: Site) -> None:
+    second = Instance("orders-2", "orders")
+    environment = topology.service_environment(site, second)
+    egress = f"unix:{site.socket('orders-2', 'egress')}"
+    peers = {name: value for name, value in environment.items() if value.startswith("unix:")}
+    assert peers.pop("ORDERS_LISTEN") == f"unix:{site.socket('orders-2', 'app')}"
+    assert set(peers.values()) == {egress}
+    assert {name.split("_")[1].lower() for name in peers} == set(
+        topology.SERVICES["orders"]
+    ) - topology.DIRECT
+
+
+def test_every_service_and_the_worker_has_a_sidecar(site: Site) -> None:
+    names = {part.name for part in topology.all_parts(site)}
+    assert {mesh_parts.beside(name) for name in (*topology.SERVICES, "worker")} <= names
 
 
 def test_a_part_needs_only_parts_that_exist(site: Site) -> None:
@@ -68,7 +97,7 @@ def test_with_keys_the_ui_is_told_where_to_decrypt(encrypting: Site) -> None:
 
 
 def test_a_service_is_told_its_peers_and_nothing_else(site: Site) -> None:
-    environment = topology.service_environment(site, "orders")
+    environment = topology.service_environment(replace(site, mesh=False), Instance("orders", "orders"))
     assert set(environment) == {
         "ORDERS_LISTEN",
         "ORDERS_DATABASE_URL",

@@ -38,7 +38,7 @@ def test_the_current_one_has_the_ports_and_comes_after_the_old_ones(versioned: S
     assert (old.name, old.ports, old.probe) == ("worker-aaaaaaaaaa", (), ProbeKind.PORTLESS)
     assert old.environment["WORKFLOWS_LISTEN"] == "127.0.0.1:0"
     assert "WORKFLOWS_METRICS_ADDRESS" not in old.environment
-    assert (current.name, current.ports) == ("worker", ("worker", "worker_metrics"))
+    assert (current.name, current.ports) == ("worker", ("worker_metrics",))
     assert current.after == (old.name,)
 
 
@@ -46,7 +46,7 @@ def test_an_old_build_is_told_what_it_knows_at_today_s_values_and_nothing_else(v
     told = dict(workers.parts(versioned)[0].environment)
     assert {name: told.pop(name) for name in OLD} == {
         "WORKFLOWS_PROFILE": "dev",
-        "WORKFLOWS_ORDERS_ADDRESS": versioned.address("orders"),
+        "WORKFLOWS_ORDERS_ADDRESS": versioned.peer("worker", "orders"),
         "WORKFLOWS_GONE": "kept",
     }
     assert set(told) == {"PYTHONPATH", "WORKFLOWS_BUILD_ID", "WORKFLOWS_LISTEN", "WORKFLOWS_PAYLOAD_KEYS"}

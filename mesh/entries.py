@@ -1,0 +1,84 @@
+"""The two entries, where callers from outside come in: Envoys that stand before all services, each with an
+identity of its own. Their doors are written in envoy/edge.yaml; where a call goes, how often and how long,
+comes from the policy, as for a sidecar.
+"""
+
+from __future__ import annotations
+
+from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.route.v3.route_components_pb2 import (
+    DirectResponseAction,
+    HeaderMatcher,
+    Route,
+    RouteAction,
+    RouteMatch,
+    VirtualHost,
+)
+from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+from google.protobuf.duration_pb2 import Duration
+
+from mesh.methods import BY_WORKLOAD, EVENT_PARTS, EVENTS, IDENTITIES, Role
+from mesh.outgoing import routes
+from mesh.policy import Policy
+
+ENTRY = "entry"
+"""The name of an entry's routes, as envoy/edge.yaml asks for them."""
+REFLECTION = "reflection"
+"""What describes the services to a client, beside the entry; envoy/edge.yaml says where it is."""
+ENTRY_HEADER = "x-ordermesh-entry"
+PART_HEADER = "ordermesh-part"
+"""Where several workloads serve the same RPC, the caller names the one that is meant."""
+
+
+def is_entry(workload: str) -> bool:
+    """Whether this identity is an entry's."""
+    return IDENTITIES.get(workload) in (Role.EDGE, Role.OPERATOR)
+
+
+def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
+    """Everything that may be called from outside by this entry; the callee hears by which one."""
+    found: list[Route] = []
+    for callee in policy.callees(entry):
+        for method in BY_WORKLOAD[callee].values():
+            if method.is_health or not policy.allowed(entry, callee, method.path):
+                continue
+            for route in routes(entry, method, policy):
+                if method.service == EVENTS:
+                    route.match.headers.append(_header(PART_HEADER, callee))
+                found.append(route)
+    if IDENTITIES[entry] is Role.OPERATOR:
+        parts = f"{', '.join(EVENT_PARTS[:-1])} or {EVENT_PARTS[-1]}"
+        found.append(
+            _nowhere(f"/{EVENTS}/", f"the metadata {PART_HEADER} must name the part that is meant: {parts}")
+        )
+    found += [_described("/grpc.reflection."), _described("/grpc.health.v1.Health/")]
+    callees = ", ".join(policy.callees(entry))
+    found.append(
+        _nowhere("/", f"not served here: the entry {entry!r} takes gRPC methods of {callees or 'nobody'}")
+    )
+    told = HeaderValueOption(
+        header=HeaderValue(key=ENTRY_HEADER, value=entry),
+        append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+    return RouteConfiguration(
+        name=ENTRY,
+        request_headers_to_add=[told],
+        virtual_hosts=[VirtualHost(name=entry, domains=["*"], routes=found)],
+    )
+
+
+def _header(name: str, value: str) -> HeaderMatcher:
+    return HeaderMatcher(name=name, string_match=StringMatcher(exact=value))
+
+
+def _described(prefix: str) -> Route:
+    action = RouteAction(cluster=REFLECTION, timeout=Duration())
+    action.max_stream_duration.grpc_timeout_header_max.CopyFrom(Duration())
+    return Route(match=RouteMatch(prefix=prefix), route=action)
+
+
+def _nowhere(prefix: str, text: str) -> Route:
+    """A gRPC client sees UNIMPLEMENTED with this text."""
+    response = DirectResponseAction(status=404, body=DataSource(inline_string=f"{text}\n"))
+    return Route(match=RouteMatch(prefix=prefix), direct_response=response)

@@ -1,0 +1,106 @@
+"""Render what an Envoy of the suite starts with: a sidecar's, or an entry's, from the templates in envoy/."""
+
+from __future__ import annotations
+
+import json
+from string import Template
+from typing import Any
+
+import yaml
+
+from ops import mesh_parts
+from ops.site import HOST, Instance, Site
+
+CONNECT_SECONDS = "1s"
+HTTP2 = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+
+
+def sidecar(site: Site, instance: Instance, credential: str) -> str:
+    """Of the proxy beside an instance; holds its join credential."""
+    called = mesh_parts.takes_calls(instance)
+    return _node(
+        site,
+        instance,
+        credential,
+        port=site.ports[instance.name] if called else 0,
+        egress=site.socket(instance.name, "egress"),
+        application=site.socket(instance.name, "app") if called else "",
+    )
+
+
+def entry(site: Site, name: str, credential: str) -> str:
+    """Of an entry in the mesh: its doors as they are written; what is behind them the control plane tells."""
+    doors = _doors(site, name)
+    node = yaml.safe_load(_node(site, Instance(name, name), credential, port=0, egress="", application=""))
+    doors["static_resources"]["clusters"] += node["static_resources"]["clusters"]
+    del node["dynamic_resources"]["lds_config"]  # its doors are its own
+    kept = {key: node[key] for key in node if key not in ("admin", "static_resources")}
+    return json.dumps(doors | kept, indent=1)
+
+
+def entry_without_mesh(site: Site, name: str) -> str:
+    """Of an entry that calls the applications straight, by the routes that the policy gives it."""
+    from google.protobuf.json_format import MessageToDict
+
+    from mesh import entries, policy_reading
+
+    policy = policy_reading.load(site.root / site.policy)
+    doors = _doors(site, name)
+    for listener in doors["static_resources"]["listeners"]:
+        for chain in listener["filter_chains"]:
+            manager = chain["filters"][0]["typed_config"]
+            del manager["rds"]
+            manager["route_config"] = MessageToDict(entries.entry_routes(name, policy))
+    doors["static_resources"]["clusters"] += [_straight(site, callee) for callee in policy.callees(name)]
+    return json.dumps(doors, indent=1)
+
+
+def _node(
+    site: Site, instance: Instance, credential: str, *, port: int, egress: str, application: str
+) -> str:
+    return _template(site, "sidecar.yaml").substitute(
+        node_id=instance.name,
+        workload=instance.workload,
+        version=instance.version,
+        host=HOST,
+        port=port,
+        egress=egress,
+        application=application,
+        admin=site.socket(instance.name, "admin"),
+        credential=credential,
+        control=mesh_parts.xds(site),
+        cache=site.socket(mesh_parts.CACHE, "xds"),
+    )
+
+
+def _doors(site: Site, name: str) -> Any:
+    admin: dict[str, Any] = {"pipe": {"path": site.socket(name, "admin"), "mode": 0o600}}
+    if name == "edge":
+        admin = {"socket_address": {"address": HOST, "port_value": site.ports["envoy_admin"]}}
+    return yaml.safe_load(
+        _template(site, "edge.yaml").substitute(
+            entry=name,
+            port=site.ports[name],
+            admin=json.dumps(admin),
+            reflection=site.socket(name, "reflection"),
+        )
+    )
+
+
+def _straight(site: Site, callee: str) -> dict[str, Any]:
+    address = {"socket_address": {"address": HOST, "port_value": site.ports[callee]}}
+    windows = {"initial_stream_window_size": 65536, "initial_connection_window_size": 1048576}
+    options = {"explicit_http_config": {"http2_protocol_options": windows}}
+    return {
+        "name": callee,
+        "connect_timeout": CONNECT_SECONDS,
+        "typed_extension_protocol_options": {HTTP2: {"@type": f"type.googleapis.com/{HTTP2}"} | options},
+        "load_assignment": {
+            "cluster_name": callee,
+            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+        },
+    }
+
+
+def _template(site: Site, name: str) -> Template:
+    return Template((site.root / "envoy" / name).read_text())
