@@ -23,8 +23,21 @@ from pydantic_settings import BaseSettings
 
 EXIT_CONFIG = 78  # EX_CONFIG of sysexits.h
 
-Address = Annotated[str, StringConstraints(pattern=r"^(unix:/.+|[\w.-]+:\d{1,5})$")]
-"""Where a peer listens: `host:port` or `unix:/path`."""
+SOCKET_BYTES = 107
+"""The longest path that the kernel takes for a Unix socket."""
+
+
+def _short_enough(address: str) -> str:
+    path = address.removeprefix("unix:")
+    if path != address and len(os.fsencode(path)) > SOCKET_BYTES:
+        raise ValueError(f"a socket's path has at most {SOCKET_BYTES} bytes: give it relative to the folder")
+    return address
+
+
+Address = Annotated[
+    str, StringConstraints(pattern=r"^(unix:\S+|[\w.-]+:\d{1,5})$"), AfterValidator(_short_enough)
+]
+"""Where a peer listens: `host:port`, or `unix:path`, relative to the folder that the process was started in."""
 
 KafkaAddress = Annotated[str, StringConstraints(pattern=r"^[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*$")]
 """Brokers to begin with: `host:port`, several joined by commas."""

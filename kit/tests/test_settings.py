@@ -32,6 +32,35 @@ def test_good_settings_are_read() -> None:
     assert "hunter2" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1:2", "localhost:2", "unix:/run/tea/pot.sock", "unix:run/pot.sock", "unix:pot"]
+)
+def test_a_peer_listens_on_a_port_or_on_a_socket_whose_path_may_be_relative(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEA_POT_ADDRESS", address)
+    assert load(TeaSettings).pot_address == address
+
+
+@pytest.mark.parametrize("address", ["", "unix:", "unix: pot", "pot", "127.0.0.1:", "127.0.0.1:2/x"])
+def test_what_is_no_address_is_refused(
+    address: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TEA_POT_ADDRESS", address)
+    (said,) = faults(capsys)
+    assert said.startswith(f"TEA_POT_ADDRESS: {address!r} is wrong")
+
+
+def test_a_socket_whose_path_is_too_long_is_refused_before_the_kernel_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TEA_POT_ADDRESS", "unix:" + "p" * 107)
+    assert load(TeaSettings).pot_address
+    monkeypatch.setenv("TEA_POT_ADDRESS", "unix:" + "ö" * 54)
+    (said,) = faults(capsys)
+    assert "at most 107 bytes" in said
+
+
 def test_all_faults_are_named_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
