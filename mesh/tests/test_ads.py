@@ -204,9 +204,12 @@ async def test_other_names_are_answered_and_the_same_names_are_not(plane: Contro
 async def test_a_refusal_is_noted_until_a_later_version_is_taken(plane: ControlPlane, proxy: Proxy) -> None:
     await proxy.ask(CLUSTER)
     await proxy.refuse(await proxy.hear(), "a cluster has no type")
+    (seen,) = plane.proxies.all()
+    async with asyncio.timeout(SECONDS):
+        while not seen.types["Cluster"].refusals:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
     plane.world.becomes(snapshot("two"))
     mended = await proxy.hear()
-    (seen,) = plane.proxies.all()
     assert (seen.types["Cluster"].refused, seen.types["Cluster"].refusals) == ("a cluster has no type", 1)
     assert not seen.in_step
     await proxy.take(mended)
