@@ -37,7 +37,7 @@ def _short_enough(address: str) -> str:
 Address = Annotated[
     str, StringConstraints(pattern=r"^(unix:\S+|[\w.-]+:\d{1,5})$"), AfterValidator(_short_enough)
 ]
-"""Where a peer listens: `host:port`, or `unix:path`, relative to the folder that the process was started in."""
+"""Where a peer listens: `host:port`, or `unix:path`, which may be relative to the working folder."""
 
 KafkaAddress = Annotated[str, StringConstraints(pattern=r"^[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})*$")]
 """Brokers to begin with: `host:port`, several joined by commas."""
