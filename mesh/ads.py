@@ -15,11 +15,11 @@ import grpc
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 from google.protobuf.json_format import MessageToDict
 
-from kit.errors import Problem
+from kit.errors import CODES, Problem
 from kit.logs import log
 from mesh.proxies import Node, Proxies, Proxy, Told
-from mesh.snapshot import TYPES, Snapshot
-from mesh.subscription import Subscription
+from mesh.snapshot import TYPES, Snapshot, name_of
+from mesh.subscription import Subscription, taken_in_full
 
 CREDENTIAL = "ordermesh-join"
 """Metadata with which a proxy proves which node it is."""
@@ -27,6 +27,13 @@ CREDENTIAL = "ordermesh-join"
 
 class World(Protocol):
     """What there is to tell."""
+
+    @property
+    def changes(self) -> int:
+        """How often it has changed."""
+
+    def check(self, node: Node) -> None:
+        """Raise a Problem if there is nothing to tell this node."""
 
     def snapshot(self, node: Node) -> Snapshot:
         """What this proxy is to know now."""
@@ -45,13 +52,24 @@ class Doorkeeper(Protocol):
         """Raise a Problem unless this credential was made for this node of this workload."""
 
 
-class AdsServicer:
-    """Serves envoy.service.discovery.v3.AggregatedDiscoveryService, state of the world."""
+class Keeper(Protocol):
+    """Keeps what a proxy could be started with again."""
 
-    def __init__(self, world: World, doorkeeper: Doorkeeper, proxies: Proxies) -> None:
+    def taken(self, node: Node, snapshot: Snapshot) -> None:
+        """The node has taken this snapshot up in full."""
+
+
+class AdsServicer:
+    """Serves envoy.service.discovery.v3.AggregatedDiscoveryService, state of the world.
+
+    Without a keeper it serves from a copy, and tells a proxy nothing that may be older than what it has.
+    """
+
+    def __init__(self, world: World, doorkeeper: Doorkeeper, proxies: Proxies, keeper: Keeper | None) -> None:
         self._world = world
         self._doorkeeper = doorkeeper
         self._proxies = proxies
+        self._keeper = keeper
 
     async def StreamAggregatedResources(
         self, request_iterator: AsyncIterator[DiscoveryRequest], context: Anything
@@ -64,9 +82,9 @@ class AdsServicer:
         requests: asyncio.Queue[DiscoveryRequest] = asyncio.Queue()
         requests.put_nowait(first)
         with (
-            self._proxies.connected(node) as proxy,
-            self._world.present(node),
             self._world.watching() as news,
+            self._proxies.connected(node, news) as proxy,
+            self._world.present(node),
         ):
             reading = asyncio.create_task(_read(request_iterator, requests, news))
             try:
@@ -84,9 +102,10 @@ class AdsServicer:
         node = _node(first)
         try:
             self._doorkeeper.admit(node.node_id, node.workload, str(metadata.get(CREDENTIAL, "")))
+            self._world.check(node)
         except Problem as problem:
             log().warning("proxy_refused", node=node.node_id, workload=node.workload, reason=problem.reason)
-            await context.abort(grpc.StatusCode.PERMISSION_DENIED, problem.reason)
+            await context.abort(CODES[problem.kind], problem.reason)
         return node
 
     async def _conversation(
@@ -101,16 +120,42 @@ class AdsServicer:
         while True:
             await news.wait()
             news.clear()
+            if proxy.ended:
+                return
             due = set()
             while not requests.empty():
-                due |= _heard(requests.get_nowait(), proxy, subscriptions)
-            snapshot = self._world.snapshot(proxy.node)
+                due |= self._heard(requests.get_nowait(), proxy, subscriptions)
+            change, snapshot = self._world.changes, self._world.snapshot(proxy.node)
             for type_url in TYPES:
                 wanted = subscriptions.get(type_url)
                 if wanted is not None and (type_url in due or wanted.changed(snapshot)):
                     yield wanted.answer(snapshot)
+            proxy.told = change
+            if self._keeper is not None and taken_in_full(subscriptions, snapshot):
+                self._keeper.taken(proxy.node, snapshot)
+            self._proxies.moved()
             if reading.done() and requests.empty():
                 return
+
+    def _heard(
+        self, request: DiscoveryRequest, proxy: Proxy, subscriptions: dict[str, Subscription]
+    ) -> set[str]:
+        """The types that want an answer because of this request."""
+        type_url = request.type_url
+        if type_url not in TYPES:
+            log().warning("proxy_asks_unknown", node=proxy.node.node_id, type=type_url)
+            return set()
+        if type_url not in subscriptions:
+            told = proxy.types.setdefault(name_of(type_url), Told())
+            subscriptions[type_url] = Subscription(type_url, told, in_full=self._keeper is not None)
+        subscription = subscriptions[type_url]
+        before = subscription.told.refusals
+        wants = subscription.hear(request)
+        if subscription.told.refusals > before:
+            log().error(
+                "proxy_refuses", node=proxy.node.node_id, type=type_url, detail=subscription.told.refused
+            )
+        return {type_url} if wants else set()
 
 
 def _node(request: DiscoveryRequest) -> Node:
@@ -118,23 +163,6 @@ def _node(request: DiscoveryRequest) -> Node:
     said = MessageToDict(request.node.metadata)
     text = {name: str(said.get(name, "")) for name in ("host", "egress", "application", "version")}
     return Node(request.node.id, request.node.cluster, port=int(said.get("port", 0)), **text)
-
-
-def _heard(request: DiscoveryRequest, proxy: Proxy, subscriptions: dict[str, Subscription]) -> set[str]:
-    """The types that want an answer because of this request."""
-    type_url = request.type_url
-    if type_url not in TYPES:
-        log().warning("proxy_asks_unknown", node=proxy.node.node_id, type=type_url)
-        return set()
-    if type_url not in subscriptions:
-        told = proxy.types.setdefault(type_url.rpartition(".")[2], Told())
-        subscriptions[type_url] = Subscription(type_url, told)
-    subscription = subscriptions[type_url]
-    before = subscription.told.refusals
-    wants = subscription.hear(request)
-    if subscription.told.refusals > before:
-        log().error("proxy_refuses", node=proxy.node.node_id, type=type_url, detail=subscription.told.refused)
-    return {type_url} if wants else set()
 
 
 async def _read(

@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
-import grpc
-from envoy.service.discovery.v3 import ads_pb2_grpc
-
+from mesh.acknowledgements import Acknowledgements
 from mesh.ads import AdsServicer
+from mesh.ads_server import AdsServer, make_way
 from mesh.authority import Authority
 from mesh.join import JoinCredentials
+from mesh.kept_snapshots import KeptSnapshots
+from mesh.operations import Membership, Traffic
 from mesh.policy import Policy
 from mesh.policy_watch import PolicyWatch
 from mesh.proxies import Proxies
 from mesh.registry import Registry
+from mesh.root_rotation import RootRotation
 from mesh.settings import Settings
 from mesh.snapshot import Snapshot
 from mesh.world import World
-
-_OPTIONS = [
-    ("grpc.so_reuseport", 0),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-]
 
 
 class ControlPlane:
     """One control plane. Proxies go on with what they have while it is away."""
 
-    def __init__(self, settings: Settings, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: Settings, watch: PolicyWatch, now: Callable[[], datetime]) -> None:
         directory = settings.directory
         self.proxies = Proxies()
-        self.watch = PolicyWatch(settings.policy, directory, settings.envoy)
+        self.watch = watch
         self.authority = Authority(directory / "authority", now)
-        self._join = JoinCredentials(directory / "join")
-        self._listen = settings.xds_listen
-        registry = Registry(directory / "registry.json", self._changed)
-        self.world = World(self.watch.first(), registry, self.authority, settings.leaf, now)
-        self._server: grpc.aio.Server | None = None
+        self.registry = Registry(directory / "registry.json", self._changed)
+        self.world = World(watch.first(), self.registry, self.authority, settings.leaf, now)
+        self.join = JoinCredentials(directory / "join")
+        self._kept = KeptSnapshots(directory)
+        acknowledgements = Acknowledgements(self.world, self.registry, self.proxies, now)
+        self.traffic = Traffic(self.world, self.registry, acknowledgements, now)
+        self.membership = Membership(self.traffic, self.world, self.join, self.proxies, self._kept)
+        self.rotation = RootRotation(self.authority, self.world, acknowledgements, self.keep)
+        self._listen = settings.listen
+        self._server = AdsServer(
+            settings.xds_listen, AdsServicer(self.world, self.join, self.proxies, self._kept)
+        )
 
     async def open(self) -> None:
         """Serve the proxies. Raises RuntimeError when the address is taken."""
-        self._server = grpc.aio.server(options=_OPTIONS)
-        servicer = AdsServicer(self.world, self._join, self.proxies)
-        ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(servicer, self._server)
-        self._server.add_insecure_port(self._listen)
+        make_way(self._listen)
         await self._server.start()
 
     async def check(self) -> None:
@@ -53,8 +54,8 @@ class ControlPlane:
 
     async def close(self) -> None:
         """End the streams; the proxies go on with what they have."""
-        if self._server is not None:
-            await self._server.stop(0)
+        await self._server.stop()
+        await self.keep()
 
     async def renew(self) -> None:
         """A round: certificates at half of their life are made anew."""
@@ -63,6 +64,10 @@ class ControlPlane:
     async def look(self) -> None:
         """A round: the policy's file may have changed."""
         await self.watch.look(self._told, self.world.obeys)
+
+    async def keep(self) -> None:
+        """A round: what nodes have taken in full is put on the disk, for the node cache."""
+        await asyncio.to_thread(self._kept.write)
 
     def _told(self, policy: Policy) -> list[Snapshot]:
         """What the connected proxies would be told."""

@@ -73,6 +73,8 @@ PUBLIC = frozenset(
 )
 """The proto services that envoy/edge.yaml routes at the public entry."""
 
+OPERATORS_OWN = "ordermesh.mesh."
+"""The control plane's API is served on a socket of its own, and is no part of the mesh that it controls."""
 HEALTH = "grpc.health.v1.Health"
 EVENTS = "ordermesh.events.v1.EventsService"
 EVENT_PARTS: tuple[str, ...] = ("orders", "inventory", "payments", "notifications", "analytics", "shipping")
@@ -135,6 +137,7 @@ def _services() -> Iterator[str]:
             yield from (
                 found.full_name
                 for found in importlib.import_module(name).DESCRIPTOR.services_by_name.values()
+                if not found.full_name.startswith(OPERATORS_OWN)
             )
 
 

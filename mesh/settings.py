@@ -4,10 +4,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
 from kit.settings import Address, ProcessSettings, Seconds
+
+
+def _a_socket(address: str) -> str:
+    if not address.startswith("unix:"):
+        raise ValueError("should be a Unix socket: whoever could open a port would be let in")
+    return address
+
+
+Socket = Annotated[Address, AfterValidator(_a_socket)]
+"""A Unix socket, in a folder that only its owner may enter."""
 
 
 class Settings(ProcessSettings):
@@ -15,12 +25,17 @@ class Settings(ProcessSettings):
 
     model_config = SettingsConfigDict(env_prefix="MESH_")
 
-    xds_listen: Address = Field(
-        examples=["127.0.0.1:15070"], description="host:port where proxies ask what they are to do"
+    listen: Socket = Field(
+        examples=["unix:var/suites/main/mesh/run/api"],
+        description="the socket of the operator's API: whoever can open it is the operator",
+    )
+    xds_listen: Socket = Field(
+        examples=["unix:var/suites/main/mesh/run/xds"],
+        description="the socket where proxies ask what they are to do",
     )
     directory: Path = Field(
         examples=["var/suites/main/mesh"],
-        description="where roots, credentials and the registry are kept",
+        description="where roots, credentials, the registry and what each node has taken are kept",
     )
     policy: Path = Field(examples=["envoy/mesh.yaml"], description="who may call whom, and how")
     envoy: Path | None = Field(

@@ -25,6 +25,11 @@ WHOLE = frozenset({CLUSTER, LISTENER})
 """Types of which a proxy always gets all; of the others it gets those that it names."""
 
 
+def name_of(type_url: str) -> str:
+    """A type's short name: `Cluster`, `ClusterLoadAssignment`, `Secret`."""
+    return type_url.rpartition(".")[2]
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """Resources by type and name."""

@@ -3,6 +3,9 @@
 The first request of a type on a stream is answered in full, whatever version the proxy says it has: after a
 reconnect it may have lost what it once took. After that an answer goes out when the content has changed, or
 when the proxy asks for other names. A refusal is noted and not argued with.
+
+Who serves from a copy (`in_full` is False) answers the first request only if the proxy has nothing yet: what
+it was once told by the control plane itself is at least as new.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, Discovery
 from google.protobuf.any_pb2 import Any
 
 from mesh.proxies import Told
-from mesh.snapshot import Snapshot, version_of
+from mesh.snapshot import ENDPOINTS, ROUTES, SECRET, TYPES, Snapshot, version_of
 
 
 @dataclass
@@ -23,6 +26,7 @@ class Subscription:
 
     type_url: str
     told: Told
+    in_full: bool = True
     names: frozenset[str] = frozenset()
     nonce: int = 0
     asked: bool = field(default=False)
@@ -35,7 +39,7 @@ class Subscription:
         wants = not self.asked or names != self.names
         self.names, first, self.asked = names, not self.asked, True
         if first:
-            return True
+            return self.in_full or not request.version_info
         if request.HasField("error_detail"):
             self.told.refused = request.error_detail.message
             self.told.refusals += 1
@@ -45,7 +49,9 @@ class Subscription:
 
     def changed(self, snapshot: Snapshot) -> bool:
         """Whether the proxy is to hear of this snapshot."""
-        return self.asked and version_of(self._wanted(snapshot)) != self.told.sent
+        if not self.asked or not (self.in_full or self.nonce):
+            return False
+        return version_of(self._wanted(snapshot)) != self.told.sent
 
     def answer(self, snapshot: Snapshot) -> DiscoveryResponse:
         """What it is sent now."""
@@ -61,3 +67,22 @@ class Subscription:
 
     def _wanted(self, snapshot: Snapshot) -> Mapping[str, Any]:
         return snapshot.of(self.type_url, self.names)
+
+
+def taken_in_full(subscriptions: Mapping[str, Subscription], snapshot: Snapshot) -> bool:
+    """Whether the proxy has asked for all of this snapshot, and has taken it up.
+
+    A proxy that neither calls nor is called over TLS never asks for its secrets.
+    """
+    for type_url in TYPES:
+        resources = snapshot.resources.get(type_url, {})
+        wanted = subscriptions.get(type_url)
+        if wanted is None:
+            if resources and type_url != SECRET:
+                return False
+            continue
+        if not wanted.told.in_step or wanted.changed(snapshot):
+            return False
+        if type_url in (ENDPOINTS, ROUTES) and not wanted.names.issuperset(resources):
+            return False
+    return True

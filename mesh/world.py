@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
@@ -35,6 +36,19 @@ class World:
         self._leaves: dict[str, Leaf] = {}
         self._snapshots: dict[Node, Snapshot] = {}  # since the last change
         self._watches: set[asyncio.Event] = set()
+        self._streams: Counter[str] = Counter()  # by node id
+        self._changes = 0
+        registry.returns(now())
+
+    @property
+    def changes(self) -> int:
+        """How often anything has changed that a proxy may have to hear of."""
+        return self._changes
+
+    @property
+    def leaves(self) -> Mapping[str, Leaf]:
+        """The certificate that each node was given last."""
+        return self._leaves
 
     @property
     def policy(self) -> Policy:
@@ -49,8 +63,12 @@ class World:
     def changed(self) -> None:
         """Tell every proxy what is new for it."""
         self._snapshots.clear()
+        self._changes += 1
         for event in self._watches:
             event.set()
+
+    def check(self, node: Node) -> None:
+        """There is something to tell every node."""
 
     def snapshot(self, node: Node) -> Snapshot:
         """What this proxy is to know now; a proxy asks after everything that it has taken, mostly in vain."""
@@ -69,13 +87,17 @@ class World:
     @contextmanager
     def present(self, node: Node) -> Iterator[None]:
         """A proxy is connected: its instance can be called from now on, and stays known when it is gone."""
-        if node.address:
-            instance = Instance(node.node_id, node.workload, node.address, node.version)
-            self._registry.becomes(self._registry.now.arrived(instance))
+        instance = Instance(node.node_id, node.workload, node.address, node.version)
+        self._streams[node.node_id] += 1
+        self._registry.becomes(self._registry.now.arrived(instance))
         try:
             yield
         finally:
-            self._registry.becomes(self._registry.now.lost(node.node_id, self._now()))
+            self._streams[node.node_id] -= 1
+            # one that came back before its old stream had ended is still there
+            if not self._streams[node.node_id]:
+                del self._streams[node.node_id]
+                self._registry.becomes(self._registry.now.lost(node.node_id, self._now()))
 
     @contextmanager
     def watching(self) -> Iterator[asyncio.Event]:
@@ -91,8 +113,16 @@ class World:
         """A round: certificates at half of their life are made anew, who is gone for long is left out."""
         now = self._now()
         self._registry.becomes(self._registry.now.swept(now))
-        if any(is_due(leaf, now) for leaf in self._leaves.values()):
+        due = [node_id for node_id, leaf in self._leaves.items() if is_due(leaf, now)]
+        for node_id in due:
+            del self._leaves[node_id]
+        if due:
             self.changed()
+
+    def forget(self, node_id: str) -> None:
+        """A node is gone for good."""
+        self._leaves.pop(node_id, None)
+        self._registry.becomes(self._registry.now.left(node_id))
 
     def reissue(self) -> None:
         """Every proxy gets a new certificate, from the root that issues now."""

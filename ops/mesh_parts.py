@@ -25,7 +25,7 @@ def parts(site: Site, served: tuple[Instance, ...]) -> tuple[Part, ...]:
         *(sidecar(site, one) for one in served),
         sidecar(site, Instance(workers.CURRENT, workers.CURRENT)),
     )
-    return (control_plane(site), *beside, *entries(site))
+    return (control_plane(site), node_cache(site), *beside, *entries(site))
 
 
 def control_plane(site: Site) -> Part:
@@ -44,13 +44,13 @@ def control_plane(site: Site) -> Part:
 def node_cache(site: Site) -> Part:
     """Tells a sidecar that starts while the control plane is away what it was told last."""
     environment = {
-        "NODECACHE_LISTEN": site.application(CACHE),
-        "NODECACHE_XDS_LISTEN": f"unix:{site.socket(CACHE, 'xds')}",
-        "NODECACHE_CONTROL_PLANE": f"unix:{xds(site)}",
-        "NODECACHE_DIRECTORY": str(site.state / "mesh"),
+        "MESHCACHE_LISTEN": site.application(CACHE),
+        "MESHCACHE_XDS_LISTEN": f"unix:{site.socket(CACHE, 'xds')}",
+        "MESHCACHE_CONTROL_PLANE": f"unix:{xds(site)}",
+        "MESHCACHE_DIRECTORY": str(site.state / "mesh"),
     }
     command = (str(site.python), "-m", "mesh.node_cache")
-    asked = (environment["NODECACHE_LISTEN"],)
+    asked = (environment["MESHCACHE_LISTEN"],)
     return Part(CACHE, command, (), ProbeKind.GRPC, environment, asked=asked)
 
 

@@ -27,6 +27,8 @@ PUBLIC = (
     "ordermesh.orders.v1.OrdersService",
     "ordermesh.shipping.v1.TrackingService",
 )
+NOT_IN_THE_MESH = "ordermesh.mesh."
+"""The control plane's API: on a socket of its own, behind no door of the edge."""
 ALWAYS = (reflection.SERVICE_NAME, health.SERVICE_NAME)
 
 
@@ -38,10 +40,11 @@ def generated_modules(kind: str = "service") -> list[str]:
 
 
 def all_services() -> tuple[str, ...]:
-    """Full names of every service of ours; importing its module also registers its description."""
+    """Full names of every service that is called; importing its module also registers its description."""
     modules = [importlib.import_module(name) for name in generated_modules()]
     files: list[FileDescriptor] = [module.DESCRIPTOR for module in modules]
-    return tuple(service.full_name for file in files for service in file.services_by_name.values())
+    names = (service.full_name for file in files for service in file.services_by_name.values())
+    return tuple(name for name in names if not name.startswith(NOT_IN_THE_MESH))
 
 
 async def start(listen: str, services: Iterable[str]) -> grpc.aio.Server:

@@ -13,15 +13,22 @@ from string import Template
 from typing import Any
 
 import grpc
-from envoy.service.discovery.v3 import ads_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from mesh.ads import AdsServicer
+from kit.background import Background
+from kit.interceptors import Guard
+from kit.server import Server
+from mesh import private_files
 from mesh.authority import Authority
-from mesh.join import JoinCredentials
+from mesh.control_plane import ControlPlane
+from mesh.node_cache.cache import NodeCache
+from mesh.node_cache.settings import Settings as CacheSettings
 from mesh.policy import Policy
+from mesh.policy_watch import PolicyWatch
 from mesh.proxies import Proxies
 from mesh.registry import Registry
+from mesh.rpc import SERVICE, MeshServicer
+from mesh.settings import Settings
 from mesh.world import World
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2_grpc
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
@@ -74,33 +81,99 @@ class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
         return pb.RestockResponse()
 
 
+class Told(PolicyWatch):
+    """A policy that a test sets, in place of a file."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.mistakes = ""
+
+    def first(self) -> Policy:
+        return self.policy
+
+
 class Fleet:
-    """The control plane of a test, and the sidecars that it has started."""
+    """The control plane of a test with its node cache, and the sidecars that it has started."""
 
     def __init__(self, folder: Path, policy: Policy, lifetime: timedelta) -> None:
         self.folder = folder
-        self.port = free_port()
-        self.authority = Authority(folder / "ca", lambda: datetime.now(UTC))
-        self.join = JoinCredentials(folder / "join")
-        self.proxies = Proxies()
-        self.registry = Registry(folder / "registry.json", lambda: self.world.changed())
-        self.world = World(policy, self.registry, self.authority, lifetime, lambda: datetime.now(UTC))
-        self.server: grpc.aio.Server | None = None
+        run = folder / "run"
+        self.control, self.cache_socket, self.api = run / "xds", run / "cache", run / "api"
+        self._told = Told(policy)
+        self._settings = Settings(
+            listen=f"unix:{self.api}",
+            xds_listen=f"unix:{self.control}",
+            directory=folder / "mesh",
+            policy=folder / "no-file",
+            leaf=lifetime,
+        )
+        self.plane: ControlPlane
+        self.cache: NodeCache
+        self._serving: AsyncExitStack | None = None
+        self._sidecars: dict[str, asyncio.subprocess.Process] = {}
         self._stack = AsyncExitStack()
 
+    @property
+    def world(self) -> World:
+        """What the control plane knows now; another one after a restart."""
+        return self.plane.world
+
+    @property
+    def authority(self) -> Authority:
+        """Its certificate authority."""
+        return self.plane.authority
+
+    @property
+    def registry(self) -> Registry:
+        """Its instances."""
+        return self.plane.registry
+
+    @property
+    def proxies(self) -> Proxies:
+        """Those that are connected to it."""
+        return self.plane.proxies
+
+    def obeys(self, policy: Policy) -> None:
+        """Change the policy, also for a control plane that is started later."""
+        self._told.policy = policy
+        if self._serving is not None:
+            self.world.obeys(policy)
+
     async def start_control_plane(self) -> None:
-        """Serve the proxies; the same port each time."""
-        self.server = grpc.aio.server()
-        servicer = AdsServicer(self.world, self.join, self.proxies)
-        ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(servicer, self.server)
-        self.server.add_insecure_port(f"127.0.0.1:{self.port}")
-        await self.server.start()
+        """Serve the proxies and the operator; it knows what is on the disk, and no more."""
+        self.plane = ControlPlane(self._settings, self._told, lambda: datetime.now(UTC))
+        async with AsyncExitStack() as stack:
+            await self.plane.open()
+            stack.push_async_callback(self.plane.close)
+            server = Server(self._settings.listen, Guard("mesh", None), {SERVICE: MeshServicer(self.plane)})
+            await server.start()
+            stack.push_async_callback(server.stop, 0)
+            background = Background()
+            background.every(0.1, self.plane.keep, "keep")
+            background.every(0.1, self.plane.renew, "renew")
+            stack.push_async_callback(background.drain, 0)
+            self._serving = stack.pop_all()
 
     async def stop_control_plane(self) -> None:
         """As if it had died."""
-        if self.server is not None:
-            await self.server.stop(0)
-            self.server = None
+        if self._serving is not None:
+            await self._serving.aclose()
+            self._serving = None
+
+    async def start_cache(self) -> None:
+        """Stand in for the control plane while it is away."""
+        settings = CacheSettings(
+            listen=f"unix:{self.folder}/run/cache-health",
+            xds_listen=f"unix:{self.cache_socket}",
+            control_plane=f"unix:{self.control}",
+            directory=self.folder / "mesh",
+        )
+        self.cache = NodeCache(settings, lambda: datetime.now(UTC))
+        await self.cache.open()
+        self._stack.push_async_callback(self.cache.close)
+        background = Background()
+        background.every(0.1, self.cache.look, "look")
+        self._stack.push_async_callback(background.drain, 0)
 
     async def serve(self, inventory: Inventory, name: str = "inventory-1") -> None:
         """A gRPC server on the socket of an instance's application."""
@@ -117,9 +190,9 @@ class Fleet:
         """Start one; returns the port of its inbound listener."""
         port = port or free_port()
         token = self.folder / f"{name}.token"
-        self.join.hand_out(name, workload, token)
-        bootstrap = self.folder / f"{name}.yaml"
-        bootstrap.write_text(
+        self.plane.join.hand_out(name, workload, token)
+        private_files.write(
+            self.folder / f"{name}.yaml",
             BOOTSTRAP.substitute(
                 node_id=name,
                 workload=workload,
@@ -130,25 +203,33 @@ class Fleet:
                 version=version,
                 admin=self.folder / f"{name}.admin",
                 credential=token.read_text(),
-                control_host="127.0.0.1",
-                control_port=self.port,
-            )
+                control=self.control,
+                cache=self.cache_socket,
+            ),
         )
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
-        log = (self.folder / f"{name}.log").open("wb")
-        process = await asyncio.create_subprocess_exec(
-            str(ENVOY), "-c", str(bootstrap), "--concurrency", "1", "--disable-hot-restart",
-            "--log-level", "warning", env=clean, stdout=log, stderr=log,
-        )  # fmt: skip
-
-        async def stop() -> None:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
-            log.close()
-
-        self._stack.push_async_callback(stop)
+        await self._launch(name)
+        self._stack.push_async_callback(self.stop_sidecar, name)
         return port
+
+    async def _launch(self, name: str) -> None:
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._sidecars[name] = await asyncio.create_subprocess_exec(
+                str(ENVOY), "-c", str(self.folder / f"{name}.yaml"), "--concurrency", "1",
+                "--disable-hot-restart", "--log-level", "warning", env=clean, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    async def stop_sidecar(self, name: str) -> None:
+        """Kill one; nobody is told."""
+        process = self._sidecars[name]
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+    async def restart_sidecar(self, name: str) -> None:
+        """Kill one and start it again; it remembers nothing."""
+        await self.stop_sidecar(name)
+        await self._launch(name)
 
     def channel(self, name: str, authority: str) -> grpc.aio.Channel:
         """As an application calls others: by its sidecar's egress."""

@@ -1,7 +1,7 @@
 """Proxies are told what they ask for, in order, again after a reconnect, and only when something changed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 import grpc
@@ -28,6 +28,10 @@ class World:
     def __init__(self) -> None:
         self._watches: set[asyncio.Event] = set()
         self.now = snapshot("one")
+        self.changes = 0
+
+    def check(self, node: Node) -> None:
+        pass
 
     def snapshot(self, node: Node) -> Snapshot:
         return self.now
@@ -47,6 +51,7 @@ class World:
 
     def becomes(self, now: Snapshot) -> None:
         self.now = now
+        self.changes += 1
         for event in self._watches:
             event.set()
 
@@ -67,14 +72,26 @@ class Doorkeeper:
             raise Problem("denied", "NODE_UNKNOWN", "no such node")
 
 
+class Keeper:
+    """What nodes have taken in full, for a test."""
+
+    def __init__(self) -> None:
+        self.kept: list[Snapshot] = []
+
+    def taken(self, node: Node, snapshot: Snapshot) -> None:
+        self.kept.append(snapshot)
+
+
 class ControlPlane:
     """A served control plane, and what is known of its proxies."""
 
-    def __init__(self) -> None:
+    def __init__(self, serves_copies: bool = False) -> None:
         self.world = World()
         self.proxies = Proxies()
+        self.keeper = Keeper()
         self.server = grpc.aio.server()
-        servicer = AdsServicer(self.world, Doorkeeper(), self.proxies)
+        keeper = None if serves_copies else self.keeper
+        servicer = AdsServicer(self.world, Doorkeeper(), self.proxies, keeper)
         ads_pb2_grpc.add_AggregatedDiscoveryServiceServicer_to_server(servicer, self.server)
         self.port = self.server.add_insecure_port("127.0.0.1:0")
 
@@ -145,8 +162,12 @@ def names(answer: DiscoveryResponse) -> list[str]:
 
 async def settled(plane: ControlPlane) -> None:
     """Wait until the control plane has heard everything that was taken."""
+    await until(lambda: all(proxy.in_step for proxy in plane.proxies.all()))
+
+
+async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(SECONDS):
-        while not all(proxy.in_step for proxy in plane.proxies.all()):  # noqa: ASYNC110
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
 
@@ -205,9 +226,7 @@ async def test_a_refusal_is_noted_until_a_later_version_is_taken(plane: ControlP
     await proxy.ask(CLUSTER)
     await proxy.refuse(await proxy.hear(), "a cluster has no type")
     (seen,) = plane.proxies.all()
-    async with asyncio.timeout(SECONDS):
-        while not seen.types["Cluster"].refusals:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until(lambda: bool(seen.types["Cluster"].refusals))
     plane.world.becomes(snapshot("two"))
     mended = await proxy.hear()
     assert (seen.types["Cluster"].refused, seen.types["Cluster"].refusals) == ("a cluster has no type", 1)
@@ -238,6 +257,62 @@ async def test_a_proxy_that_leaves_is_forgotten_and_nothing_else(plane: ControlP
     await proxy.hear()
     assert [seen.node for seen in plane.proxies.all()] == [Node("orders-1", "orders")]
     await proxy.leave()
-    async with asyncio.timeout(SECONDS):
-        while plane.proxies.all():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+    await until(lambda: not plane.proxies.all())
+
+
+async def test_a_snapshot_is_kept_once_every_type_of_it_is_taken(plane: ControlPlane, proxy: Proxy) -> None:
+    for type_url, *asked in ((CLUSTER,), (ENDPOINTS, "one"), (LISTENER,)):
+        assert plane.keeper.kept == []
+        await proxy.ask(type_url, *asked)
+        await proxy.take(await proxy.hear(), *asked)
+    await until(lambda: bool(plane.keeper.kept))
+    assert plane.keeper.kept[0] is plane.world.now
+    plane.world.becomes(snapshot("two"))
+    await proxy.refuse(await proxy.hear(), "not this one")
+    await until(lambda: not plane.proxies.all()[0].in_step)
+    assert snapshot("two") not in plane.keeper.kept
+
+
+async def test_a_copy_is_told_to_a_proxy_that_has_nothing_and_to_no_other() -> None:
+    cache = ControlPlane(serves_copies=True)
+    await cache.server.start()
+    proxy = Proxy(cache.port)
+    await proxy.ask(CLUSTER, version="of the control plane")
+    await proxy.ask(LISTENER)
+    listeners = await proxy.hear()
+    assert listeners.type_url == LISTENER
+    await proxy.take(listeners)
+    await proxy.ask(ENDPOINTS, "one", version="of the control plane")
+    await proxy.ask(ENDPOINTS, "one", "two", version="of the control plane", nonce="0")
+    assert (await proxy.hear()).type_url == ENDPOINTS
+    await proxy.leave()
+    await cache.server.stop(0)
+
+
+async def test_a_stream_that_is_ended_ends_and_the_proxy_may_come_again(
+    plane: ControlPlane, proxy: Proxy
+) -> None:
+    await proxy.ask(CLUSTER)
+    await proxy.hear()
+    plane.proxies.end("payments-1")
+    plane.proxies.end("orders-1")
+    assert await proxy.code() is grpc.StatusCode.OK
+    again = Proxy(plane.port)
+    await again.ask(CLUSTER)
+    assert names(await again.hear()) == ["one"]
+    await again.leave()
+
+
+async def test_who_waits_for_a_change_hears_who_has_not_taken_it(plane: ControlPlane, proxy: Proxy) -> None:
+    await proxy.ask(CLUSTER)
+    await proxy.take(await proxy.hear())
+    await settled(plane)
+    plane.world.becomes(snapshot("two"))
+
+    def behind() -> list[str]:
+        return [one.node.node_id for one in plane.proxies.all() if not one.has_taken(1, "Cluster")]
+
+    assert await plane.proxies.wait(behind, 0) == ["orders-1"]
+    waiting = asyncio.create_task(plane.proxies.wait(behind, SECONDS))
+    await proxy.take(await proxy.hear())
+    assert await waiting == []

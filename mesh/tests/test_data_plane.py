@@ -76,11 +76,9 @@ async def test_a_call_that_is_not_allowed_never_reaches_the_application(
 
 async def test_a_change_of_the_policy_holds_for_live_proxies(mesh: Fleet, inventory: Inventory) -> None:
     await answers(mesh, grpc.StatusCode.OK)
-    mesh.world.obeys(
-        replace(PLAIN, allow=(*PLAIN.allow, Allow("orders", "inventory", frozenset({RELEASE}), 9)))
-    )
+    mesh.obeys(replace(PLAIN, allow=(*PLAIN.allow, Allow("orders", "inventory", frozenset({RELEASE}), 9))))
     await answers(mesh, grpc.StatusCode.OK, "ReleaseStock")
-    mesh.world.obeys(replace(PLAIN, allow=()))
+    mesh.obeys(replace(PLAIN, allow=()))
     await answers(mesh, grpc.StatusCode.UNAVAILABLE)  # a workload that it may not know at all
 
 
@@ -166,7 +164,7 @@ async def test_a_second_instance_takes_its_share_and_the_death_of_one_is_covered
         return await code(mesh) is grpc.StatusCode.OK and bool(second.asked and inventory.asked)
 
     await eventually(both_answer)
-    mesh.world.obeys(replace(PLAIN, split={"inventory": {"v1": 0, "v2": 100}}))
+    mesh.obeys(replace(PLAIN, split={"inventory": {"v1": 0, "v2": 100}}))
 
     async def all_to_the_second() -> bool:
         before = len(inventory.asked)

@@ -43,9 +43,34 @@ def test_who_was_gone_for_long_is_taken_out_unless_it_is_the_last_one() -> None:
 
 
 def test_one_that_drains_stays_known_until_it_has_left() -> None:
-    draining = ALL.drains("orders-1")
+    draining = ALL.drains("orders-1", LONG_AFTER)
     assert [one.draining for one in draining.of("orders")] == [True, False]
-    assert not draining.arrived(ONE).of("orders")[0].draining
+    assert ALL.drains("nobody", LONG_AFTER) == ALL
+
+
+def test_one_that_drains_and_comes_back_still_drains_until_it_is_readmitted() -> None:
+    back = ALL.drains("orders-1", LONG_AFTER).lost("orders-1", NOON).arrived(ONE)
+    assert [one.draining for one in back.of("orders")] == [True, False]
+    assert back.readmitted("orders-1") == ALL
+
+
+def test_one_that_nobody_readmits_takes_calls_again_when_its_time_is_over() -> None:
+    draining = ALL.drains("orders-1", LONG_AFTER)
+    assert draining.swept(LONG_AFTER - timedelta(seconds=1)) == draining
+    assert draining.swept(LONG_AFTER) == ALL
+
+
+def test_an_instance_that_nobody_calls_has_no_endpoint_and_may_be_the_last_to_go() -> None:
+    worker = Registered({}).arrived(Instance("worker-1", "worker", ""))
+    assert worker.of("worker") == ()
+    assert worker.lost("worker-1", NOON).swept(LONG_AFTER) == Registered({})
+
+
+def test_after_an_absence_of_the_control_plane_everybody_has_a_minute_to_return() -> None:
+    before = ALL.lost("orders-1", NOON - GONE_AFTER)
+    back = before.all_away(NOON)
+    assert back.swept(NOON + GONE_AFTER) == back
+    assert ids(back.arrived(TWO).swept(LONG_AFTER)) == ["orders-2"]
 
 
 @given(
@@ -61,7 +86,7 @@ def test_without_a_leave_a_workload_never_loses_its_last_instance(steps: list[tu
             case "lose":
                 registered = registered.lost(instance.node_id, now)
             case "drain":
-                registered = registered.drains(instance.node_id)
+                registered = registered.drains(instance.node_id, now)
             case _:
                 registered = registered.swept(now)
         assert registered.of("orders")
@@ -71,8 +96,8 @@ def test_a_control_plane_that_comes_back_knows_all_of_them(tmp_path: Path) -> No
     told: list[str] = []
     path = tmp_path / "registry.json"
     registry = Registry(path, lambda: told.append("changed"))
-    registry.becomes(ALL.lost("orders-2", NOON))
+    registry.becomes(ALL.lost("orders-2", NOON).drains("orders-1", LONG_AFTER))
     registry.becomes(registry.now)
     assert told == ["changed"]
-    assert Registry(path, lambda: None).now == ALL.lost("orders-2", NOON)
+    assert Registry(path, lambda: None).now == ALL.lost("orders-2", NOON).drains("orders-1", LONG_AFTER)
     assert [file.name for file in tmp_path.iterdir()] == ["registry.json"]
