@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Callable, Sequence
 
@@ -59,3 +60,24 @@ def identity(name: str) -> Callable[[str], str]:
             raise SuiteError(f"{name}={text}: an id such as 6f8f57d0-5d1c-4e0b-9d57-0c3f2b8b1a11") from error
 
     return parse
+
+
+def word(name: str, example: str) -> Callable[[str], str]:
+    """A parser of names of our own making: lower-case letters, digits, dots and dashes; "" stays. It raises
+    SuiteError.
+    """
+
+    def parse(text: str) -> str:
+        if text and not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,30}", text):
+            raise SuiteError(f"{name}={text}: lower-case letters, digits, dots and dashes, such as {example}")
+        return text
+
+    return parse
+
+
+def pairs(name: str, text: str) -> dict[str, str]:
+    """`a:1,b:2` by key. Raises SuiteError."""
+    found = [item.partition(":") for item in text.split(",") if item.strip()]
+    if not found or not all(key.strip() and colon and value.strip() for key, colon, value in found):
+        raise SuiteError(f"{name}={text}: pairs with a colon, with commas between, such as v1:90,v2:10")
+    return {key.strip(): value.strip() for key, _, value in found}
