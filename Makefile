@@ -14,7 +14,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail approve load compare grpcurl lock \
+  lag mail approve load compare mesh scale roll lab-latency lab-availability grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 install: ## Fetch what is missing: environments, server programs
 	@$(INSTALL)
 
-up: install ## Start everything and wait until it is healthy: PAYLOAD_KEYS=generate|rotate|off|… VERSIONED=1|0
+up: install ## Start everything and wait until it is healthy: MESH=on|off PAYLOAD_KEYS=generate|… VERSIONED=1|0
 	@$(OPS) up
 
 down: ## Stop everything; harmless when nothing runs
@@ -71,6 +71,32 @@ restart: install ## Restart one part and wait until it is healthy: S=part
 
 rebuild: install ## Let a service build its read model anew from all events: S=analytics
 	@$(OPS) rebuild "$(S)"
+
+##@ The mesh
+
+# `make mesh fault TO=payments DELAY=200ms`: the second word is the command, and no goal of its own
+ifeq (mesh,$(firstword $(MAKECMDGOALS)))
+MESH_COMMAND := $(word 2,$(MAKECMDGOALS))
+ifneq (,$(MESH_COMMAND))
+.PHONY: $(MESH_COMMAND)
+$(MESH_COMMAND): ; @:
+endif
+endif
+
+mesh: install ## Look at it: proxies certs routes metrics; change it: allow split route mirror fault access rotate
+	@$(OPS) mesh $(MESH_COMMAND)
+
+scale: install ## More or fewer instances of a service: S=inventory N=3 VERSION=v2
+	@$(OPS) scale
+
+roll: install ## Restart instance by instance, no call lost where there are two: S=orders (all without it)
+	@$(OPS) roll
+
+lab-latency: install ## What slow services cost, injected by the mesh: N=20 JSON=1
+	@$(OPS) lab_latency
+
+lab-availability: install ## What failing services cost, with and without second tries: N=300 JSON=1
+	@$(OPS) lab_availability
 
 ##@ Use it
 

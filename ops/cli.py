@@ -21,7 +21,10 @@ PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists th
 # Commands whose modules are imported only when asked for: they bring gRPC clients along
 BUSINESS_COMMANDS = frozenset(
     ["demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve", "compare"]
+    + ["scale", "roll", "lab_latency", "lab_availability"]
 )
+GROUPS = frozenset({"mesh"})
+"""Doors with commands of their own: `ops.<name>.app`."""
 
 
 @app.command()
@@ -114,7 +117,9 @@ def doctor(suite: SuiteName = "main") -> None:
 
 def register_business_command(name: str) -> None:
     """Add `ops.<name>.<name>` as a command, if it is asked for and exists."""
-    if name in BUSINESS_COMMANDS and importlib.util.find_spec(f"ops.{name}"):
+    if name in GROUPS:
+        app.add_typer(importlib.import_module(f"ops.{name}").app, name=name)
+    elif name in BUSINESS_COMMANDS and importlib.util.find_spec(f"ops.{name}"):
         app.command(name)(getattr(importlib.import_module(f"ops.{name}"), name))
 
 

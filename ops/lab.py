@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import grpc
 import typer
@@ -21,7 +22,7 @@ from ordermesh.orders.v1 import orders_pb2, orders_service_pb2_grpc
 
 AT_ONCE = 4
 SURE = 1.96  # standard deviations: 95 %
-Coordination = orders_pb2.Coordination.ValueType
+Coordination: TypeAlias = orders_pb2.Coordination.ValueType
 Edit = Callable[[str], str]
 
 

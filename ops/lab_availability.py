@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -96,6 +97,6 @@ def edits(trial: Trial) -> Iterator[Edit]:
     """What the policy is for a row."""
     for name in trial.at:
         fault = NewFault(name, f"{trial.percent:g}", abort="UNAVAILABLE", source="orders")
-        yield lambda text, fault=fault: with_fault(text, fault)
+        yield partial(with_fault, fault=fault)
     if not trial.again:
-        yield lambda text: with_attempts(text, 0)
+        yield partial(with_attempts, attempts=0)

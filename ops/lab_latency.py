@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ def lab_latency(
 def rows(suite: Suite, who: Metadata, orders: int) -> Iterator[dict[str, object]]:
     """Measure, one order at a time."""
     delayed = ", ".join(f"{delay} at {name}" for name, delay in DELAYS.items())
-    edits = [lambda text, f=NewFault(name, delay=delay): with_fault(text, f) for name, delay in DELAYS.items()]
+    edits = [partial(with_fault, fault=NewFault(name, delay=delay)) for name, delay in DELAYS.items()]
     for what in ("none", delayed):
         with ExitStack() as stack:
             if what != "none":
