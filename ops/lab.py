@@ -43,7 +43,11 @@ class Share:
         """Where the true share lies with 95 % (Wilson's score interval)."""
         square = SURE**2 / self.total
         middle = (self.value + square / 2) / (1 + square)
-        half = SURE * math.sqrt(self.value * (1 - self.value) / self.total + square / 4 / self.total) / (1 + square)
+        half = (
+            SURE
+            * math.sqrt(self.value * (1 - self.value) / self.total + square / 4 / self.total)
+            / (1 + square)
+        )
         return max(0.0, middle - half), min(1.0, middle + half)
 
 
@@ -62,7 +66,9 @@ def policy_of_the_lab(suite: Suite, edits: Sequence[Edit]) -> Iterator[None]:
         if path.read_text() == during:
             mesh.edit(suite, lambda _: before)
         else:
-            typer.echo(f"{suite.site.policy} was changed meanwhile: look at it, the lab's faults are still there")
+            typer.echo(
+                f"{suite.site.policy} was changed meanwhile: look at it, the lab's faults are still there"
+            )
 
 
 def _apply(suite: Suite, edits: Sequence[Edit]) -> None:
@@ -89,7 +95,9 @@ async def answers(edge: str, who: Metadata, coordination: Coordination, number: 
     return found
 
 
-async def _answer(stub: orders_service_pb2_grpc.OrdersServiceAsyncStub, who: Metadata, by: Coordination) -> str:
+async def _answer(
+    stub: orders_service_pb2_grpc.OrdersServiceAsyncStub, who: Metadata, by: Coordination
+) -> str:
     try:
         await stub.PlaceOrder(placing.request(by), metadata=who, timeout=client.CALL_SECONDS)
     except grpc.aio.AioRpcError as error:

@@ -28,7 +28,9 @@ LOOK_SECONDS = 0.1
 SuiteName = Annotated[str, typer.Option(envvar="SUITE")]
 From = Annotated[str, typer.Option("--from", envvar="FROM", help="The caller.")]
 To = Annotated[str, typer.Option(envvar="TO", help="The callee.")]
-Methods = Annotated[str, typer.Option(envvar="METHODS", help="RPCs by name, with commas between; \"*\" is all.")]
+Methods = Annotated[
+    str, typer.Option(envvar="METHODS", help='RPCs by name, with commas between; "*" is all.')
+]
 Percent = Annotated[
     float, typer.Option(envvar="PERCENT", parser=arguments.real("PERCENT", 0, 100), help="Of the calls.")
 ]
@@ -86,7 +88,9 @@ def allow(
         _print(mesh_tables.allowed(_policy(running)))
         return
     if not (source and to and (methods or off)):
-        raise SuiteError("allow wants FROM=caller TO=callee METHODS=Name,Name (or OFF=1, which takes all or these)")
+        raise SuiteError(
+            "allow wants FROM=caller TO=callee METHODS=Name,Name (or OFF=1, which takes all or these)"
+        )
     named = _names(methods) or ("*",)
     change = policy_edits.without_allow if off else policy_edits.with_allow
     _edit(running, lambda text: change(text, source, to, named))
@@ -129,7 +133,9 @@ def route(
         _edit(running, lambda text: policy_edits.without_routes(text, to or None, source or None))
         return
     if not (to and version and headers):
-        raise SuiteError("route wants TO=service VERSION=v2 HEADERS=x-canary:1 (and FROM=, METHODS=), or OFF=1")
+        raise SuiteError(
+            "route wants TO=service VERSION=v2 HEADERS=x-canary:1 (and FROM=, METHODS=), or OFF=1"
+        )
     new = policy_edits.NewRoute(
         to, version, arguments.pairs("HEADERS", headers), source or None, _names(methods)
     )
@@ -177,7 +183,9 @@ def fault(
         )
         _edit(running, lambda text: policy_edits.with_fault(text, new))
     elif to:
-        raise SuiteError("fault wants TO=service and DELAY=200ms or ABORT=UNAVAILABLE (and PERCENT=), or OFF=1")
+        raise SuiteError(
+            "fault wants TO=service and DELAY=200ms or ABORT=UNAVAILABLE (and PERCENT=), or OFF=1"
+        )
     else:
         _print(mesh_tables.faults(_policy(running)))
 
@@ -252,4 +260,6 @@ def _print(rows: list[tuple[object, ...]]) -> None:
 def _print_policy_state(control: ControlPlane) -> None:
     state = control.policy_state()
     if not state.in_force:
-        typer.echo("the policy's file is refused, what held before does:\n" + "\n".join(mesh_tables.mistakes(state)))
+        typer.echo(
+            "the policy's file is refused, what held before does:\n" + "\n".join(mesh_tables.mistakes(state))
+        )

@@ -25,7 +25,9 @@ def require_mesh(suite: Suite) -> None:
     """SuiteError unless the suite runs, with the mesh."""
     suite.require_running()
     if not suite.site.mesh:
-        raise SuiteError("the suite runs without the mesh; `make down`, then `make up` starts it with the mesh")
+        raise SuiteError(
+            "the suite runs without the mesh; `make down`, then `make up` starts it with the mesh"
+        )
 
 
 class ControlPlane:

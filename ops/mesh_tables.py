@@ -24,7 +24,9 @@ def proxies(found: Iterable[mesh_pb2.Proxy]) -> list[Row]:
         stream = "connected" if one.connected else f"away since {_time(one.away_time)}"
         if one.draining:
             stream += f", drains until {_time(one.readmit_time)}"
-        rows.append((one.node_id, one.workload, one.version or "-", one.address or "-", stream, _in_step(one)))
+        rows.append(
+            (one.node_id, one.workload, one.version or "-", one.address or "-", stream, _in_step(one))
+        )
     return rows
 
 
@@ -41,7 +43,10 @@ def roots(found: pb.ListCertificatesResponse) -> list[Row]:
     """One row a root."""
     state = mesh_pb2.RotationState.Name(found.rotation_state).removeprefix("ROTATION_STATE_").lower()
     rows: list[Row] = [("root", "valid until", f"rotation: {state}")]
-    rows += [(one.root_id[:12], _day(one.expire_time), "signs" if one.issuing else "trusted") for one in found.roots]
+    rows += [
+        (one.root_id[:12], _day(one.expire_time), "signs" if one.issuing else "trusted")
+        for one in found.roots
+    ]
     return rows
 
 

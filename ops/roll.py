@@ -70,7 +70,9 @@ def drained(suite: Suite, control: ControlPlane, instance: Instance) -> None:
 def active(suite: Suite, instance: Instance) -> int:
     """How many calls to an instance are under way at its sidecar; 0 if that is down."""
     try:
-        stats = admin(suite.site.socket(instance.name, "admin"), "GET", f"/stats?filter=^{ACTIVE}$&format=json")
+        stats = admin(
+            suite.site.socket(instance.name, "admin"), "GET", f"/stats?filter=^{ACTIVE}$&format=json"
+        )
     except OSError:
         return 0
     return sum(int(one["value"]) for one in json.loads(stats)["stats"] if one.get("name") == ACTIVE)

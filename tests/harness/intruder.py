@@ -25,7 +25,9 @@ MANAGER = "filters.network.http_connection_manager.v3.HttpConnectionManager"
 
 
 @contextmanager
-def intruder(suite: Suite, folder: Path, callers: tuple[str, ...], callees: tuple[str, ...]) -> Iterator[None]:
+def intruder(
+    suite: Suite, folder: Path, callers: tuple[str, ...], callees: tuple[str, ...]
+) -> Iterator[None]:
     """Run it for the length of a block; a caller's calls go in at `door(folder, caller)`."""
     authority = Authority(suite.directory / "mesh" / "authority", lambda: datetime.now(UTC))
     listeners, clusters = [], []

@@ -38,7 +38,7 @@ def doors(suite: Suite, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
 
 
 def is_denied(channel: grpc.Channel, cell: Cell) -> bool:
-    """Whether the callee's sidecar refuses; an empty request that gets through is refused by the application."""
+    """Whether the callee's sidecar refuses; an empty request that gets through, the application refuses."""
     call: Any = (channel.unary_stream if cell.method.streams else channel.unary_unary)(cell.method.path)
     try:
         answer = call(b"", timeout=SECONDS)
