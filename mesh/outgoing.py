@@ -50,7 +50,12 @@ def _host(caller: str, callee: str, policy: Policy) -> VirtualHost:
         if policy.allowed(caller, callee, method.path):
             routes += _routes(caller, method, policy)
     routes.append(_refusal(403))  # gRPC: PERMISSION_DENIED
-    return VirtualHost(name=callee, domains=[callee, f"{callee}:*"], routes=routes)
+    return VirtualHost(
+        name=callee,
+        domains=[callee, f"{callee}:*"],
+        routes=routes,
+        include_request_attempt_count=True,  # the callee's proxy wants to know (mesh.unsent)
+    )
 
 
 def _routes(caller: str, method: Method, policy: Policy) -> Iterator[Route]:
