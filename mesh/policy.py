@@ -142,6 +142,22 @@ class Fault:
     line: int
 
 
+class AccessLogs(Enum):
+    """Which calls a sidecar writes a line of: those that failed, all, or none."""
+
+    ERRORS = "errors"
+    ALL = "all"
+    OFF = "off"
+
+
+@dataclass(frozen=True)
+class Telemetry:
+    """What the sidecars tell of the calls."""
+
+    access_logs: AccessLogs = AccessLogs.ERRORS
+    traces: float = 100.0  # percentage of the traces that begin at a sidecar
+
+
 @dataclass(frozen=True)
 class Injected:
     """What is injected into the calls of one caller to one method."""
@@ -162,6 +178,7 @@ class Policy:
     routes: tuple[HeaderRoute, ...]
     mirror: Mapping[str, Mirror]
     faults: tuple[Fault, ...]
+    telemetry: Telemetry = Telemetry()
 
     def allowed(self, source: str, target: str, method: str) -> bool:
         """Whether this identity may call this RPC, by its name or its path. Unknown names may nothing."""

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, open_to
-from mesh.policy import Allow, Fault, HeaderRoute, Policy
+from mesh.policy import AccessLogs, Allow, Fault, HeaderRoute, Policy, Telemetry
 from mesh.policy_file import read
 from mesh.policy_nodes import Mistake, Node, PolicyError, Word
 from mesh.policy_shaping import ShapingReader
 from mesh.policy_traffic import TrafficReader
 from mesh.policy_values import Values
 
-SECTIONS = ("allow", "traffic", "split", "routes", "mirror", "faults")
+SECTIONS = ("allow", "traffic", "split", "routes", "mirror", "faults", "telemetry")
 NEEDED = ("allow", "traffic")
 
 
@@ -44,6 +45,7 @@ def parse(text: str) -> Policy:
         routes=tuple(shaping.routes(sections.get("routes"))),
         mirror=shaping.mirror(sections.get("mirror")),
         faults=tuple(shaping.faults(sections.get("faults"))),
+        telemetry=_telemetry(values, sections.get("telemetry")),
     )
     if not mistakes:
         _check_sources(policy, mistakes)
@@ -94,6 +96,17 @@ def _why(source: str, method: Method) -> str:
     return (
         f"its proto says ACCESS_{method.access.name}, and {source} is {IDENTITIES[source].value}; remove it"
     )
+
+
+def _telemetry(values: Values, node: Node | None) -> Telemetry:
+    keys = values.keys(node, "`telemetry`", ("access_logs", "traces")) if node else {}
+    found = Telemetry()
+    if "access_logs" in keys:
+        name = values.name(keys["access_logs"], "`access_logs`", [kind.value for kind in AccessLogs])
+        found = replace(found, access_logs=AccessLogs(name)) if name else found
+    if "traces" in keys:
+        found = replace(found, traces=values.percentage(keys["traces"], "`traces`", zero=True))
+    return found
 
 
 def _check_sources(policy: Policy, mistakes: list[Mistake]) -> None:

@@ -156,13 +156,14 @@ class Values:
             self.wrong(node, f"{what} is a whole number from {low} to {high}, not `{text}`")
         return low
 
-    def percentage(self, node: Node, what: str) -> float:
-        """Above 0, up to 100, with at most four decimals: Envoy counts in millionths."""
+    def percentage(self, node: Node, what: str, zero: bool = False) -> float:
+        """Above 0 or from it, up to 100, with at most four decimals: Envoy counts in millionths."""
         text = self.text(node, what)
-        if _PERCENT.fullmatch(text) and 0 < float(text) <= 100:
+        if _PERCENT.fullmatch(text) and (zero or float(text) > 0) and float(text) <= 100:
             return float(text)
         if isinstance(node, Word):
-            self.wrong(node, f"{what} is a number above 0 and up to 100, such as 5 or 0.5, not `{text}`")
+            low = "from 0" if zero else "above 0 and"
+            self.wrong(node, f"{what} is a number {low} up to 100, such as 5 or 0.5, not `{text}`")
         return 100.0
 
     def version(self, node: Node, what: str) -> str:

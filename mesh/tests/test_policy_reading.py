@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mesh.methods import BY_WORKLOAD
-from mesh.policy import UNSENT, Balancing, Breaker, Injected, Policy
+from mesh.policy import UNSENT, AccessLogs, Balancing, Breaker, Injected, Policy, Telemetry
 from mesh.policy_nodes import PolicyError
 from mesh.policy_reading import load, parse
 
@@ -199,6 +199,36 @@ def test_a_wrong_shape_is_refused(more: str, line: int, said: str) -> None:
     ((found, text),) = mistakes(f"{START}{more}\n")
     assert found == NEXT - 1 + line
     assert said in text
+
+
+AT_TELEMETRY = [
+    ("access_logs: some", "`access_logs` `some` is not known; known: all, errors, off"),
+    ("access_logs: [all]", "`access_logs` is a single value"),
+    ("access_log: all", "unknown key `access_log` in `telemetry`; did you mean `access_logs`?"),
+    ("traces: 100.5", "`traces` is a number from 0 up to 100, such as 5 or 0.5, not `100.5`"),
+    ("traces: -1", "`-1`"),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), AT_TELEMETRY)
+def test_a_wrong_value_of_telemetry_is_refused(line: str, said: str) -> None:
+    ((found, text),) = mistakes(f"{START}telemetry:\n  {line}\n")
+    assert found == NEXT + 1
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ("", Telemetry(AccessLogs.ERRORS, 100.0)),
+        ("telemetry: {}", Telemetry(AccessLogs.ERRORS, 100.0)),
+        ("telemetry: {access_logs: all}", Telemetry(AccessLogs.ALL, 100.0)),
+        ("telemetry: {traces: 0}", Telemetry(AccessLogs.ERRORS, 0.0)),
+        ('telemetry: {access_logs: "off", traces: 0.5}', Telemetry(AccessLogs.OFF, 0.5)),
+    ],
+)
+def test_telemetry_that_is_not_said_is_errors_and_every_trace(more: str, expected: Telemetry) -> None:
+    assert policy(more).telemetry == expected
 
 
 def test_all_mistakes_are_told_at_once_by_line() -> None:
