@@ -109,7 +109,7 @@ class AdsServicer:
                 wanted = subscriptions.get(type_url)
                 if wanted is not None and (type_url in due or wanted.changed(snapshot)):
                     yield wanted.answer(snapshot)
-                    # a changed cluster takes up no calls before it is told its endpoints anew, else 15 s later
+                    # a changed cluster waits up to 15 s for its endpoints, which it has been told before
                     due |= {ENDPOINTS} if type_url == CLUSTER else set()
             if reading.done() and requests.empty():
                 return
