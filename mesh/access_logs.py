@@ -22,7 +22,7 @@ from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
 from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
-from mesh.observing import AccessLogs
+from mesh.policy import AccessLogs
 
 STDOUT = "envoy.access_loggers.stdout"
 HEALTH = "/grpc.health.v1.Health/"

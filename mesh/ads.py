@@ -18,7 +18,7 @@ from google.protobuf.json_format import MessageToDict
 from kit.errors import Problem
 from kit.logs import log
 from mesh.proxies import Node, Proxies, Proxy, Told
-from mesh.snapshot import TYPES, Snapshot
+from mesh.snapshot import CLUSTER, ENDPOINTS, TYPES, Snapshot
 from mesh.subscription import Subscription
 
 CREDENTIAL = "ordermesh-join"
@@ -109,6 +109,8 @@ class AdsServicer:
                 wanted = subscriptions.get(type_url)
                 if wanted is not None and (type_url in due or wanted.changed(snapshot)):
                     yield wanted.answer(snapshot)
+                    # a changed cluster waits up to 15 s for its endpoints, which it has been told before
+                    due |= {ENDPOINTS} if type_url == CLUSTER else set()
             if reading.done() and requests.empty():
                 return
 

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 
-
-class AccessLogs(Enum):
-    """Which calls get a line."""
-
-    ERRORS = "errors"
-    ALL = "all"
-    OFF = "off"
+from mesh.policy import AccessLogs
 
 
 @dataclass(frozen=True)

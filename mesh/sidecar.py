@@ -46,7 +46,8 @@ def snapshot(node: Node, credentials: Credentials, mesh: Mesh) -> Snapshot:
     found_clusters = _clusters(callees, mesh)
     if mesh.collector:
         found_clusters[tracing.COLLECTOR] = tracing.collector(mesh.collector)
-    observing = Observing(node.workload, collector=mesh.collector)
+    telemetry = mesh.policy.telemetry
+    observing = Observing(node.workload, telemetry.access_logs, telemetry.traces, mesh.collector)
     outward = Door(observing, [listeners.counted()], once_or_surely_unsent(mesh.policy, callees))
     found_listeners: dict[str, Message] = {listeners.EGRESS: listeners.egress(node.egress, outward)}
     routes: dict[str, Message] = {listeners.EGRESS: egress_routes(node.workload, mesh.policy)}

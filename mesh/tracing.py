@@ -1,4 +1,4 @@
-"""Spans of a proxy: made only where there is a collector; who began a trace decides whether it is recorded."""
+"""Spans of a proxy, made only where there is a collector; recorded if who began the trace says so."""
 
 from __future__ import annotations
 

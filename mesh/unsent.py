@@ -32,7 +32,7 @@ from mesh.policy import UNANSWERED, Policy
 
 HEADER = "x-ordermesh-unsent"
 ATTEMPT_HEADER = "x-envoy-attempt-count"
-"""Which try this is, told by the caller's proxy with every one; what a caller's application says is replaced."""
+"""Which try this is, told by the caller's proxy; what a caller's application says of it is replaced."""
 CEL = "envoy.access_loggers.extension_filters.cel"
 
 PERHAPS_SENT = (
