@@ -55,7 +55,7 @@ class Peer:
     def __init__(self, name: str, address: str) -> None:
         self.name = name
         self.channel = grpc.aio.insecure_channel(
-            address, options=[("grpc.default_authority", name), *_OPTIONS]
+            address, options=[("grpc.default_authority", name), *_OPTIONS], interceptors=_interceptors(name)
         )
 
     async def call(
@@ -93,3 +93,9 @@ class Peer:
     async def close(self) -> None:
         """Close the channel, at the end of the process."""
         await self.channel.close()
+
+
+def _interceptors(name: str) -> "list[grpc.aio.ClientInterceptor] | None":
+    """What makes the spans of calls; nothing where none are made."""
+    spans = telemetry.spans()
+    return None if spans is None else [spans.calls(name)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,7 +90,10 @@ class Dispatcher:
         if reaction is None or (reaction.coordinations and event.coordination not in reaction.coordinations):
             self.counts["skipped"] += 1
             return
-        telemetry.accept({"traceparent": event.traceparent} if event.traceparent else {})
+        with _traced(event):
+            await self._apply(reaction, event)
+
+    async def _apply(self, reaction: Reaction, event: Event) -> None:
         try:
             await reaction.handler(event, _decoded(event, reaction.message))
             self.counts["applied"] += 1
@@ -116,6 +120,15 @@ class Dispatcher:
                     if seen or failures == HANDLER_TRIES:
                         return cause_of(error, attempt)
             await asyncio.sleep(RETRY_PAUSES[min(attempt, len(RETRY_PAUSES)) - 1])
+
+
+def _traced(event: Event) -> AbstractContextManager[None]:
+    """In the trace of the event, also for what is logged of it afterwards."""
+    spans = telemetry.spans()
+    if spans is not None:
+        return spans.processing(event)
+    telemetry.accept({"traceparent": event.traceparent} if event.traceparent else {})
+    return nullcontext()
 
 
 def cause_of(error: Exception, attempts: int) -> Cause:

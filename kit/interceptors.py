@@ -58,6 +58,7 @@ class Guard:
         self._tokens = tokens
         self._streams: set[asyncio.Timeout] = set()
         self._draining = False
+        self._spans = telemetry.spans()
 
     def drain(self) -> None:
         """End the open streams, so that a stop waits for requests only; their callers resume elsewhere."""
@@ -73,7 +74,12 @@ class Guard:
             options.Extensions[access_pb2.access],
             options.idempotency_level == _READ_ONLY and not _private(method.output_type),
         )
-        wrapped = self._stream if method.server_streaming else self._unary
+        surrounded = (self._stream if method.server_streaming else self._unary)(declared, behaviour)
+        if self._spans is not None:
+            around: Callable[..., Any] = (
+                self._spans.around_stream if method.server_streaming else self._spans.around
+            )
+            surrounded = around(declared.name, surrounded)
         make = (
             grpc.unary_stream_rpc_method_handler
             if method.server_streaming
@@ -81,7 +87,7 @@ class Guard:
         )
         request = message_factory.GetMessageClass(method.input_type)
         return make(
-            wrapped(declared, behaviour),
+            surrounded,
             request_deserializer=_decoder(request),
             response_serializer=lambda answer: answer.SerializeToString(),
         )
@@ -123,7 +129,8 @@ class Guard:
     ) -> float:
         """Check everything that must hold before the behaviour runs; returns the seconds it has."""
         headers: Mapping[str, str] = dict(context.invocation_metadata() or ())
-        telemetry.accept(headers)
+        if self._spans is None:  # else its span is current already
+            telemetry.accept(headers)
         asked = context.time_remaining()
         seconds = default if asked is None else min(asked, longest)
         call.set_deadline(seconds)

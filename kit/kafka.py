@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from contextlib import nullcontext
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
+from kit import telemetry
 from kit.errors import Problem, unavailable
 from kit.events import RECORD_TOO_LARGE, Event, headers
 from kit.logs import log
@@ -48,7 +50,9 @@ class Publisher:
 
     async def publish(self, event: Event) -> None:
         """Return when the broker has the event. Raises UNAVAILABLE; the event may still arrive then."""
-        await self.send(event.topic, str(event.key).encode(), event.payload, headers(event))
+        spans = telemetry.spans()
+        with nullcontext(event) if spans is None else spans.sending(event) as told:
+            await self.send(told.topic, str(told.key).encode(), told.payload, headers(told))
 
     async def send(
         self, topic: str, key: bytes | None, value: bytes | None, with_headers: list[tuple[str, bytes]]

@@ -4,11 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from kit import logs, settings
+from kit import logs, settings, telemetry
 from kit.background import Background
 from kit.crashpoint import arm
 from kit.database import SchemaMismatch
@@ -78,10 +79,28 @@ def main(service: str, kind: type[S], build: Callable[[S], App]) -> None:
     logs.configure(service, chosen.log_level)
     arm(chosen.crash_at)
     try:
-        asyncio.run(_serve(service, chosen, build))
+        with _spans(service, chosen.otlp_endpoint):
+            asyncio.run(_serve(service, chosen, build))
     except SchemaMismatch as error:
         print(f"{service}: {error}", file=sys.stderr)
         raise SystemExit(settings.EXIT_CONFIG) from error
+
+
+@contextmanager
+def _spans(service: str, endpoint: str) -> Iterator[None]:
+    """Make spans where somebody wants them; the SDK is imported only then."""
+    if not endpoint:
+        yield
+        return
+    from kit.spans import sent_to
+
+    spans = sent_to(endpoint, service)
+    telemetry.record(spans)
+    try:
+        yield
+    finally:
+        telemetry.record(None)
+        spans.close()
 
 
 async def _serve(service: str, chosen: S, build: Callable[[S], App]) -> None:

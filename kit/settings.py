@@ -5,6 +5,7 @@ A service's settings extend `ServiceSettings` with `env_prefix="ORDERS_"`. Secre
 
 import difflib
 import os
+import re
 import sys
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
@@ -67,6 +68,20 @@ DatabaseUrl = Annotated[SecretStr, AfterValidator(_postgresql)]
 """Where a database is, with the credentials to it."""
 
 
+def _otlp(value: str) -> str:
+    """As `host:port`, which a proxy can be told too."""
+    found = _OTLP.fullmatch(value)
+    if value and (found is None or not 0 < int(found["port"]) < 1 << 16):
+        raise ValueError("should be host:port, or http://host:port, of an OTLP gRPC server")
+    return f"{found['host']}:{found['port']}" if found else ""
+
+
+_OTLP = re.compile(r"(http://)?(?P<host>[A-Za-z0-9][\w.-]*):(?P<port>\d{1,5})/?")
+
+OtlpEndpoint = Annotated[str, AfterValidator(_otlp)]
+"""Where spans go, as `host:port`; empty: none are made."""
+
+
 class ProcessSettings(BaseSettings):
     """What every process that the suite runs for itself is told."""
 
@@ -75,6 +90,9 @@ class ProcessSettings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     drain_seconds: Annotated[float, Field(ge=0, le=300)] = 5.0
     crash_at: str = ""
+    otlp_endpoint: OtlpEndpoint = Field(
+        "", examples=["127.0.0.1:4317"], description="where spans go by OTLP over gRPC; empty: none are made"
+    )
 
     @model_validator(mode="after")
     def dev_switches_need_the_dev_profile(self) -> "ProcessSettings":

@@ -1,15 +1,37 @@
-"""W3C trace context: taken from the caller, put into every log line, passed on to every peer."""
+"""W3C trace context: taken from the caller, put into every log line, passed on to every peer.
+
+Without spans (`kit.spans`) there are only the ids: the SDK is not even imported. A trace that begins here is
+then not recorded by anybody; whoever called first decides that, mostly a proxy.
+"""
+
+from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context.context import Context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+if TYPE_CHECKING:
+    from kit.spans import Spans
+
 _propagator = TraceContextTextMapPropagator()
-_NEW_FLAGS = trace.TraceFlags(trace.TraceFlags.SAMPLED)
+_NEW_FLAGS = trace.TraceFlags(trace.TraceFlags.DEFAULT)
+_spans: Spans | None = None
+
+
+def record(spans: Spans | None) -> None:
+    """Make spans from now on, or none; called before a process builds its parts."""
+    global _spans  # one a process, like the logger
+    _spans = spans
+
+
+def spans() -> Spans | None:
+    """What makes this process's spans, if any are made."""
+    return _spans
 
 
 def _new_span() -> Context:
@@ -18,6 +40,11 @@ def _new_span() -> Context:
         secrets.randbits(128), secrets.randbits(64), is_remote=False, trace_flags=_NEW_FLAGS
     )
     return trace.set_span_in_context(trace.NonRecordingSpan(span))
+
+
+def context_of(traceparent: str) -> Context:
+    """The context of a header; an empty one of none, or of one that is malformed."""
+    return _propagator.extract({"traceparent": traceparent}, Context()) if traceparent else Context()
 
 
 def accept(headers: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from google.protobuf.json_format import MessageToDict
 from kit.errors import CODES, Problem
 from kit.logs import log
 from mesh.proxies import Node, Proxies, Proxy, Told
-from mesh.snapshot import TYPES, Snapshot, name_of
+from mesh.snapshot import CLUSTER, ENDPOINTS, TYPES, Snapshot, name_of
 from mesh.subscription import Subscription, taken_in_full
 
 CREDENTIAL = "ordermesh-join"
@@ -130,6 +130,8 @@ class AdsServicer:
                 wanted = subscriptions.get(type_url)
                 if wanted is not None and (type_url in due or wanted.changed(snapshot)):
                     yield wanted.answer(snapshot)
+                    # a changed cluster waits up to 15 s for its endpoints, which it has been told before
+                    due |= {ENDPOINTS} if type_url == CLUSTER else set()
             proxy.told = change
             if self._keeper is not None and taken_in_full(subscriptions, snapshot):
                 self._keeper.taken(proxy.node, snapshot)

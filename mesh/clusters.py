@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from ipaddress import ip_address
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -39,6 +41,20 @@ def application(path: str) -> Cluster:
         ClusterLoadAssignment(
             cluster_name=APPLICATION, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])]
         )
+    )
+    return cluster
+
+
+def plain(name: str, address: str, connect_timeout: timedelta) -> Cluster:
+    """A gRPC server in the clear, `host:port`; a name is looked up."""
+    host, _, port = address.rpartition(":")
+    kind = Cluster.DiscoveryType.STATIC if _is_ip(host) else Cluster.DiscoveryType.STRICT_DNS
+    cluster = Cluster(name=name, type=kind, connect_timeout=duration(connect_timeout))
+    _http2(cluster)
+    socket = Address(socket_address=SocketAddress(address=host, port_value=int(port)))
+    endpoint = LbEndpoint(endpoint=Endpoint(address=socket))
+    cluster.load_assignment.CopyFrom(
+        ClusterLoadAssignment(cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=[endpoint])])
     )
     return cluster
 
@@ -92,6 +108,14 @@ def endpoints(name: str, instances: Iterable[Instance]) -> ClusterLoadAssignment
     return ClusterLoadAssignment(
         cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=found)] if found else []
     )
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _http2(cluster: Cluster) -> None:

@@ -29,6 +29,7 @@ from mesh.envoy_values import share
 from mesh.listeners import INBOUND, http_filter
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import Injected, Policy
+from mesh.unsent import HEADER as UNSENT
 
 RBAC_FILTER, FAULT_FILTER = "envoy.filters.http.rbac", "envoy.filters.http.fault"
 CALLER_HEADER = "x-forwarded-client-cert"
@@ -51,7 +52,11 @@ def inbound_routes(workload: str, policy: Policy, trust_domain: str) -> RouteCon
         routes.append(_route(method, callers, trust_domain))
     routes.append(_nobody())
     return RouteConfiguration(
-        name=INBOUND, virtual_hosts=[VirtualHost(name=workload, domains=["*"], routes=routes)]
+        name=INBOUND,
+        virtual_hosts=[VirtualHost(name=workload, domains=["*"], routes=routes)],
+        # only a proxy can know it: neither side may say it; an answer of the proxy's own keeps it
+        request_headers_to_remove=[UNSENT],
+        response_headers_to_remove=[UNSENT],
     )
 
 

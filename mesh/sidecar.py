@@ -8,14 +8,17 @@ from datetime import timedelta
 
 from google.protobuf.message import Message
 
-from mesh import clusters, listeners, tls
+from mesh import clusters, listeners, tls, tracing
 from mesh.entries import ENTRY, entry_routes, is_entry
 from mesh.incoming import filters, inbound_routes
+from mesh.listeners import Door
+from mesh.observing import Observing
 from mesh.outgoing import egress_routes
 from mesh.policy import Policy
 from mesh.proxies import Node
 from mesh.registry import Registered
 from mesh.snapshot import CLUSTER, ENDPOINTS, LISTENER, ROUTES, SECRET, Snapshot, packed
+from mesh.unsent import once_or_surely_unsent
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,30 @@ class Mesh:
     registered: Registered
     trust_domain: str
     connection: timedelta  # how long a connection may live, below half of a certificate's life
+    collector: str = ""  # where spans go, `host:port`; empty: none are made
 
 
 def snapshot(node: Node, credentials: Credentials, mesh: Mesh) -> Snapshot:
     """All resources of one sidecar, or of an entry, which has its doors already."""
     callees = mesh.policy.callees(node.workload)
     found_clusters = _clusters(callees, mesh)
+    if mesh.collector:
+        found_clusters[tracing.COLLECTOR] = tracing.collector(mesh.collector)
+    telemetry = mesh.policy.telemetry
+    observing = Observing(node.workload, telemetry.access_logs, telemetry.traces, mesh.collector)
     found_listeners: dict[str, Message] = {}
     routes: dict[str, Message] = {}
     if is_entry(node.workload):
         routes[ENTRY] = entry_routes(node.workload, mesh.policy)
     else:
-        found_listeners[listeners.EGRESS] = listeners.egress(node.egress, [])
+        outward = Door(observing, [listeners.counted()], once_or_surely_unsent(mesh.policy, callees))
+        found_listeners[listeners.EGRESS] = listeners.egress(node.egress, outward)
         routes[listeners.EGRESS] = egress_routes(node.workload, mesh.policy)
     if node.application:
         found_clusters[clusters.APPLICATION] = clusters.application(node.application)
+        inward = Door(observing, filters(), once_or_surely_unsent(mesh.policy, [node.workload]))
         found_listeners[listeners.INBOUND] = listeners.inbound(
-            node.host, node.port, mesh.trust_domain, mesh.connection, filters()
+            node.host, node.port, mesh.trust_domain, mesh.connection, inward
         )
         routes[listeners.INBOUND] = inbound_routes(node.workload, mesh.policy, mesh.trust_domain)
     return Snapshot(

@@ -91,3 +91,20 @@ def test_a_crash_point_is_refused_in_production(
     assert faults(capsys) == ["TEA_CRASH_AT is for tests: unset it, or set TEA_PROFILE=dev"]
     monkeypatch.setenv("TEA_PROFILE", "dev")
     assert load(TeaSettings).crash_at == "tea.after_boiling"
+
+
+@pytest.mark.parametrize("given", ["127.0.0.1:4317", "http://127.0.0.1:4317", "http://127.0.0.1:4317/"])
+def test_where_spans_go_is_read_as_host_and_port(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    assert load(TeaSettings).otlp_endpoint == ""
+    monkeypatch.setenv("TEA_OTLP_ENDPOINT", given)
+    assert load(TeaSettings).otlp_endpoint == "127.0.0.1:4317"
+
+
+@pytest.mark.parametrize("given", ["4317", "https://collector:4317", "collector", "collector:0", "a:70000"])
+def test_a_place_that_spans_cannot_be_sent_to_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], given: str
+) -> None:
+    monkeypatch.setenv("TEA_OTLP_ENDPOINT", given)
+    (said,) = faults(capsys)
+    assert said.startswith(f"TEA_OTLP_ENDPOINT: {given!r} is wrong")
+    assert said.endswith("(example: 127.0.0.1:4317)")

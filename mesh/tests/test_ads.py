@@ -316,3 +316,19 @@ async def test_who_waits_for_a_change_hears_who_has_not_taken_it(plane: ControlP
     waiting = asyncio.create_task(plane.proxies.wait(behind, SECONDS))
     await proxy.take(await proxy.hear())
     assert await waiting == []
+
+
+async def test_a_changed_cluster_is_followed_by_its_endpoints_though_they_have_not_changed(
+    plane: ControlPlane, proxy: Proxy
+) -> None:
+    await proxy.ask(CLUSTER)
+    await proxy.take(await proxy.hear())
+    await proxy.ask(ENDPOINTS, "one")
+    before = await proxy.hear()
+    await proxy.take(before, "one")
+    await settled(plane)
+    changed = Cluster(name="one", alt_stat_name="other")
+    plane.world.becomes(Snapshot({**plane.world.now.resources, CLUSTER: packed({"one": changed})}))
+    assert (await proxy.hear()).type_url == CLUSTER
+    again = await proxy.hear()
+    assert (again.type_url, again.version_info) == (ENDPOINTS, before.version_info)

@@ -1,0 +1,92 @@
+"""A proxy's lines about calls: JSON on standard output, in the fields of the applications' own logs.
+
+No header but the authority and the trace, no body, no query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envoy.config.accesslog.v3.accesslog_pb2 import (
+    AccessLog,
+    AccessLogFilter,
+    ComparisonFilter,
+    GrpcStatusFilter,
+    HeaderFilter,
+    OrFilter,
+    ResponseFlagFilter,
+    StatusCodeFilter,
+)
+from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
+from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+
+from mesh.policy import AccessLogs
+
+STDOUT = "envoy.access_loggers.stdout"
+HEALTH = "/grpc.health.v1.Health/"
+
+_CALLER = "%DOWNSTREAM_PEER_URI_SAN%"
+"""From the certificate that was checked."""
+_TRACE_ID = """%CEL(re.extract(request.headers['traceparent'], '^..-([0-9a-f]{32})-.*$', '\\\\1'))%"""
+_LINE = {
+    "event": "call",
+    "timestamp": "%START_TIME(%Y-%m-%dT%H:%M:%S.%6fZ)%",
+    "callee": "%REQ(:AUTHORITY):100%",
+    "method": "%PATH(NQ:PATH):200%",
+    "grpc_status": "%GRPC_STATUS(SNAKE_STRING)%",
+    "http_status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "detail": "%RESPONSE_CODE_DETAILS%",
+    "duration_ms": "%DURATION%",
+    "attempts": "%UPSTREAM_REQUEST_ATTEMPT_COUNT%",
+    "upstream": "%UPSTREAM_HOST%",
+    "trace_id": _TRACE_ID,
+}
+
+
+def incoming(workload: str, which: AccessLogs) -> list[AccessLog]:
+    """Of the calls of others; who calls is known from the certificate."""
+    return _logs({"service": workload, "direction": "inbound", "caller": _CALLER}, which)
+
+
+def outgoing(workload: str, which: AccessLogs) -> list[AccessLog]:
+    """Of the application's own calls."""
+    return _logs({"service": workload, "direction": "egress", "caller": workload}, which)
+
+
+def _logs(known: Mapping[str, str], which: AccessLogs) -> list[AccessLog]:
+    if which is AccessLogs.OFF:
+        return []
+    line = SubstitutionFormatString(omit_empty_values=True)
+    line.json_format.update({**known, **_LINE})
+    condition = _failed() if which is AccessLogs.ERRORS else _any([_failed(), _no_health_check()])
+    log = AccessLog(name=STDOUT, filter=condition)
+    log.typed_config.Pack(StdoutAccessLog(log_format=line))
+    return [log]
+
+
+def _failed() -> AccessLogFilter:
+    """Not OK, or no proper end: a call that was broken off has a flag and perhaps no status."""
+    statuses = GrpcStatusFilter(statuses=[GrpcStatusFilter.Status.OK], exclude=True)
+    comparison = ComparisonFilter(op=ComparisonFilter.Op.GE)
+    comparison.value.default_value = 500
+    comparison.value.runtime_key = "access_log.failed.status"
+    return _any(
+        [
+            AccessLogFilter(grpc_status_filter=statuses),
+            AccessLogFilter(status_code_filter=StatusCodeFilter(comparison=comparison)),
+            AccessLogFilter(response_flag_filter=ResponseFlagFilter()),
+        ]
+    )
+
+
+def _no_health_check() -> AccessLogFilter:
+    """Proxies ask each other all the time: a health check that is answered tells nothing."""
+    matcher = HeaderMatcher(name=":path", string_match=StringMatcher(prefix=HEALTH), invert_match=True)
+    return AccessLogFilter(header_filter=HeaderFilter(header=matcher))
+
+
+def _any(filters: list[AccessLogFilter]) -> AccessLogFilter:
+    return AccessLogFilter(or_filter=OrFilter(filters=filters))

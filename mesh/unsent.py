@@ -1,0 +1,134 @@
+"""Which of a proxy's own answers say that the call surely never reached the application.
+
+They carry `x-ordermesh-unsent: 1`. It is said only if no try can have been heard: of a method that is tried
+again after failures that decide nothing, only the first try counts, for nobody remembers how an earlier
+one ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from envoy.config.accesslog.v3.accesslog_pb2 import (
+    AccessLogFilter,
+    AndFilter,
+    ComparisonFilter,
+    ExtensionFilter,
+    HeaderFilter,
+    OrFilter,
+    ResponseFlagFilter,
+    StatusCodeFilter,
+)
+from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
+from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
+from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
+from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
+    LocalReplyConfig,
+    ResponseMapper,
+)
+from envoy.type.matcher.v3.string_pb2 import StringMatcher
+
+from mesh.policy import UNANSWERED, Policy
+
+HEADER = "x-ordermesh-unsent"
+ATTEMPT_HEADER = "x-envoy-attempt-count"
+"""Which try this is, told by the caller's proxy; what a caller's application says of it is replaced."""
+CEL = "envoy.access_loggers.extension_filters.cel"
+
+PERHAPS_SENT = (
+    "UT",  # the time was up: it may be at work
+    "LR",
+    "UR",
+    "UC",  # the connection broke with the call on it
+    "UPE",
+    "UMSDR",
+    "SI",
+    "DC",  # the caller went away
+    "DT",
+    "DPE",
+    "OM",
+)
+"""Envoy's flags of ends that may have come after the request had gone out. One of them rules everything out:
+`UO` also stands beside them, when a second try was refused.
+"""
+NOT_SENT = (
+    "UF",  # no connection
+    "UH",  # nobody to connect to
+    "UO",  # a breaker is open
+    "NC",
+    "NR",
+    "FI",  # refused on purpose, before the application
+    "RL",
+)
+"""Envoy's flags of ends before anything had gone out."""
+REFUSED = (403, 503)
+"""Without any flag: the rule of the route said no, or the route itself is a refusal."""
+
+
+def once_or_surely_unsent(policy: Policy, workloads: Iterable[str]) -> frozenset[str]:
+    """The paths of those methods of which every try but the last was surely not sent."""
+    return frozenset(
+        found.method.path
+        for workload in policy.traffic.keys() & set(workloads)
+        for found in policy.traffic[workload].methods.values()
+        if not set(found.retry_on) & set(UNANSWERED)
+    )
+
+
+def at_caller(paths: Iterable[str]) -> LocalReplyConfig:
+    """For an egress, or the edge; `paths` as from `once_or_surely_unsent`."""
+    expression = ExpressionFilter(expression="upstream.request_attempt_count <= 1")
+    first = AccessLogFilter(extension_filter=ExtensionFilter(name=CEL))
+    first.extension_filter.typed_config.Pack(expression)
+    return _replies(first, paths)
+
+
+def at_callee(paths: Iterable[str]) -> LocalReplyConfig:
+    """For an inbound: the caller's proxy says which try it is."""
+    return _replies(_header(ATTEMPT_HEADER, "1"), paths)
+
+
+def _replies(first_try: AccessLogFilter, paths: Iterable[str]) -> LocalReplyConfig:
+    """The first that fits is taken."""
+    no_doubt = _any([first_try, *(_header(":path", path) for path in sorted(paths))])
+    return LocalReplyConfig(
+        mappers=[
+            ResponseMapper(filter=_flags(PERHAPS_SENT)),
+            _told(_both(_flags(NOT_SENT), no_doubt)),
+            ResponseMapper(filter=_flags(())),  # any other flag
+            _told(_both(_any([_status(code) for code in REFUSED]), no_doubt)),
+        ]
+    )
+
+
+def _told(condition: AccessLogFilter) -> ResponseMapper:
+    option = HeaderValueOption(
+        header=HeaderValue(key=HEADER, value="1"),
+        append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
+    )
+    return ResponseMapper(filter=condition, headers_to_add=[option])
+
+
+def _flags(flags: Iterable[str]) -> AccessLogFilter:
+    return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=flags))
+
+
+def _status(code: int) -> AccessLogFilter:
+    comparison = ComparisonFilter(op=ComparisonFilter.Op.EQ)
+    comparison.value.default_value = code
+    comparison.value.runtime_key = "access_log.unsent.status"
+    return AccessLogFilter(status_code_filter=StatusCodeFilter(comparison=comparison))
+
+
+def _header(name: str, value: str) -> AccessLogFilter:
+    matcher = HeaderMatcher(name=name, string_match=StringMatcher(exact=value))
+    return AccessLogFilter(header_filter=HeaderFilter(header=matcher))
+
+
+def _any(filters: list[AccessLogFilter]) -> AccessLogFilter:
+    """At least one of them; Envoy takes no list of one."""
+    return AccessLogFilter(or_filter=OrFilter(filters=filters)) if len(filters) > 1 else filters[0]
+
+
+def _both(one: AccessLogFilter, other: AccessLogFilter) -> AccessLogFilter:
+    return AccessLogFilter(and_filter=AndFilter(filters=[one, other]))
