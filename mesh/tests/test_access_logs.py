@@ -97,9 +97,11 @@ async def test_calls_that_came_to_no_end_are_told_and_good_ones_are_not(folder: 
         await held.heard.wait()
         given_up.cancel()
         await asyncio.gather(given_up, return_exceptions=True)
-        told = {line["trace_id"]: line["flags"] for line in await lines(mesh, "orders-1")}
+        told = {line["trace_id"]: line for line in await lines(mesh, "orders-1")}
     assert TRACE not in told
-    assert (told["1" * 32], told["2" * 32]) == ("DR", "DR")  # the caller has reset it
+    # whoever is first: the caller, who resets it, or a proxy, which answers
+    assert told["1" * 32]["flags"] in ("DR", "DC") or told["1" * 32]["grpc_status"] == "DEADLINE_EXCEEDED"
+    assert told["2" * 32]["flags"] in ("DR", "DC")
 
 
 def traced(trace_id: str) -> tuple[tuple[str, str], ...]:
