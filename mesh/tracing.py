@@ -34,7 +34,7 @@ def tracing(observing: Observing) -> HttpConnectionManager.Tracing | None:
     service.envoy_grpc.cluster_name = COLLECTOR
     provider = Tracers.Http(name=TRACER)
     provider.typed_config.Pack(OpenTelemetryConfig(grpc_service=service, service_name=observing.workload))
-    found = HttpConnectionManager.Tracing(provider=provider)
+    found = HttpConnectionManager.Tracing(provider=provider, operation="%PATH(NQ:PATH):200%")
     found.max_path_tag_length.value = PATH_BYTES
     found.client_sampling.value = 0
     found.random_sampling.value = observing.traces

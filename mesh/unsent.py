@@ -44,6 +44,7 @@ PERHAPS_SENT = (
     "UMSDR",
     "SI",
     "DC",  # the caller went away
+    "DR",
     "DT",
     "DPE",
     "OM",

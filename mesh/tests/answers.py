@@ -103,14 +103,12 @@ async def ask_admin(mesh: Fleet, name: str, path: str, method: str = "GET") -> s
 
 
 def _ask(admin: Path, path: str, method: str) -> str:
-    connection = http.client.HTTPConnection("sidecar", timeout=SECONDS)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(admin))
-    try:
+    connection = http.client.HTTPConnection("sidecar")
+    with socket.socket(socket.AF_UNIX) as connection.sock:
+        connection.sock.settimeout(SECONDS)
+        connection.sock.connect(str(admin))
         connection.request(method, path)
         return connection.getresponse().read().decode()
-    finally:
-        connection.close()
 
 
 def tried(found: Policy, attempts: int, **changes: Any) -> Policy:
