@@ -32,7 +32,9 @@ class ControlPlane:
         self.watch = watch
         self.authority = Authority(directory / "authority", now)
         self.registry = Registry(directory / "registry.json", self._changed)
-        self.world = World(watch.first(), self.registry, self.authority, settings.leaf, now)
+        self.world = World(
+            watch.first(), self.registry, self.authority, settings.leaf, now, settings.otlp_endpoint
+        )
         self.join = JoinCredentials(directory / "join")
         self._kept = KeptSnapshots(directory)
         acknowledgements = Acknowledgements(self.world, self.registry, self.proxies, now)

@@ -64,7 +64,14 @@ def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
     return RouteConfiguration(
         name=ENTRY,
         request_headers_to_add=[told],
-        virtual_hosts=[VirtualHost(name=entry, domains=["*"], routes=found)],
+        virtual_hosts=[
+            VirtualHost(
+                name=entry,
+                domains=["*"],
+                routes=found,
+                include_request_attempt_count=True,  # the callee's proxy wants to know (mesh.unsent)
+            )
+        ],
     )
 
 

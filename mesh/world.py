@@ -27,12 +27,14 @@ class World:
         authority: Authority,
         lifetime: timedelta,
         now: Callable[[], datetime],
+        collector: str = "",
     ) -> None:
         self._policy = policy
         self._registry = registry
         self._authority = authority
         self._lifetime = lifetime
         self._now = now
+        self._collector = collector
         self._leaves: dict[str, Leaf] = {}
         self._snapshots: dict[Node, Snapshot] = {}  # since the last change
         self._watches: set[asyncio.Event] = set()
@@ -81,7 +83,7 @@ class World:
         leaf = self._leaf(node)
         credentials = Credentials(leaf.certificate_chain, leaf.private_key, self._authority.bundle())
         # a new certificate is used by new connections only: none outlives the old one
-        mesh = Mesh(policy, self._registry.now, TRUST_DOMAIN, self._lifetime / 4)
+        mesh = Mesh(policy, self._registry.now, TRUST_DOMAIN, self._lifetime / 4, self._collector)
         return snapshot(node, credentials, mesh)
 
     @contextmanager

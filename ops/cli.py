@@ -20,8 +20,10 @@ SuiteName = Annotated[str, typer.Option("--suite", envvar="SUITE", help="The sui
 PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists them.")]
 # Commands whose modules are imported only when asked for: they bring gRPC clients along
 BUSINESS_COMMANDS = frozenset(
-    ["demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve", "compare"]
-    + ["scale", "roll", "lab_latency", "lab_availability"]
+    [
+        *("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve", "compare"),
+        *("scale", "roll", "lab_latency", "lab_availability"),
+    ]
 )
 GROUPS = frozenset({"mesh"})
 """Doors with commands of their own: `ops.<name>.app`."""

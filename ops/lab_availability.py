@@ -1,8 +1,8 @@
 """`make lab-availability`: a chain is up only while all of its services are.
 
-The mesh refuses a share of the calls that orders makes to products, inventory and payments, at their own sidecars.
-Without second tries the share of synchronous orders that succeed is the product of the three; with the mesh's second
-tries of what may be repeated it is nearly whole again. A choreographed order waits for the price list only, and is
+The mesh refuses a share of the calls that orders makes to products, inventory and payments, at their own
+sidecars. Without second tries the share of synchronous orders that succeed is the product of the three; with
+the mesh's second tries it is nearly whole again. A choreographed order waits for the price list only, and is
 accepted also while inventory and payments refuse everything.
 """
 

@@ -1,8 +1,8 @@
 """`make lab-latency`: what a slow service costs whoever waits for it, and nobody else.
 
-The mesh delays every call to inventory by 50 ms and to payments by 200 ms, at their own sidecars. A synchronous
-chain is as slow as its calls together; a choreographed order is answered as soon as before, and completes as soon,
-for none of its steps is a call.
+The mesh delays every call to inventory by 50 ms and to payments by 200 ms, at their own sidecars. A
+synchronous chain is as slow as its calls together; a choreographed order is answered as soon as before, and
+complete as soon, for none of its steps is a call.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`make mesh …`: look at the mesh, and change its policy.
 
-A change is an edit of the policy's file, which keeps its comments: envoy/mesh.yaml for the suite "main", a copy in
-the state of any other. It is refused, with lines, unless the whole file is good then; and the command answers
-when the sidecars have taken it up.
+A change is an edit of the policy's file, which keeps its comments: envoy/mesh.yaml for the suite "main", a
+copy in the state of any other. It is refused, with lines, unless the whole file is good then; and the command
+answers when the sidecars have taken it up.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import typer
 from mesh import policy_edits, policy_reading, policy_writing
 from mesh.policy import Policy
 from mesh.policy_nodes import PolicyError
-from ops import arguments, columns, mesh_client, mesh_metrics, mesh_tables
+from ops import arguments, columns, envoy_admin, mesh_client, mesh_metrics, mesh_parts, mesh_tables, storage
+from ops.envoy_admin import NoAnswer
 from ops.errors import SuiteError
 from ops.mesh_client import ControlPlane
 from ops.suite import Suite
@@ -75,7 +76,15 @@ def metrics(suite: SuiteName = "main") -> None:
     """Calls, failures, second tries and times of every pair of services, since their sidecars started."""
     running = Suite.load(suite)
     mesh_client.require_mesh(running)
-    _print(mesh_metrics.table(running))
+    found = []
+    for name in (*(one.name for one in storage.sidecars(running.site)), *mesh_parts.ENTRIES):
+        try:
+            stats = envoy_admin.stats(envoy_admin.of(running.site, name), mesh_metrics.STATS)
+        except NoAnswer as error:
+            typer.echo(f"{name} is left out: {error}", err=True)
+        else:
+            found += mesh_metrics.pairs(name, stats)
+    _print(mesh_tables.metrics(found))
 
 
 @app.command()
@@ -118,7 +127,7 @@ def split(
 
 
 @app.command()
-def route(
+def route(  # noqa: PLR0913, PLR0917 - each is a variable of the door
     to: To = "",
     version: Version = "",
     headers: Annotated[str, typer.Option(envvar="HEADERS", help="x-canary:1; the value * is any.")] = "",
@@ -163,7 +172,7 @@ def mirror(
 
 
 @app.command()
-def fault(
+def fault(  # noqa: PLR0913, PLR0917 - each is a variable of the door
     to: To = "",
     source: From = "",
     methods: Methods = "",
@@ -210,7 +219,7 @@ def edit(suite: Suite, change: Callable[[str], str]) -> bool:
     """
     with mesh_client.control_plane(suite) as control:
         try:
-            changed = policy_writing.apply(suite.site.root / suite.site.policy, change)
+            changed: bool = policy_writing.apply(suite.site.root / suite.site.policy, change)
         except (PolicyError, ValueError) as error:
             raise SuiteError(f"{suite.site.policy} is left as it is:\n{error}") from error
         _wait_in_force(control)

@@ -6,27 +6,18 @@ since the sidecar began; times are of what was answered, in milliseconds, and so
 
 from __future__ import annotations
 
-import http.client
-import json
 import re
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-SECONDS = 2.0
 _COUNTED = (r"grpc\.success", r"grpc\.failure", "upstream_rq_retry", "upstream_rq_tx_reset")
 _NAME = re.compile(rf"cluster\.(?P<callee>[a-z0-9-]+)\.(?P<what>upstream_rq_time|{'|'.join(_COUNTED)})")
 STATS = "/stats?format=json&usedonly&filter=" + quote(
     f"^{_NAME.pattern.replace('?P<callee>', '').replace('?P<what>', '')}$"
 )
 """What a sidecar's admin is asked."""
-
-
-class NoAnswer(Exception):
-    """A sidecar's admin does not answer, or not as Envoy does."""
 
 
 @dataclass(frozen=True)
@@ -57,24 +48,6 @@ def pairs(caller: str, stats: Mapping[str, Any]) -> list[Pair]:
         elif found := _NAME.fullmatch(stat["name"]):
             counts.setdefault(found["callee"], {})[found["what"]] = int(stat["value"])
     return [_pair(caller, callee, counts[callee], times.get(callee, {})) for callee in sorted(counts)]
-
-
-def read(admin: Path) -> Mapping[str, Any]:
-    """The stats of the sidecar whose admin listens on this socket. Raises NoAnswer."""
-    connection = http.client.HTTPConnection("sidecar")
-    try:
-        with socket.socket(socket.AF_UNIX) as connection.sock:
-            connection.sock.settimeout(SECONDS)
-            connection.sock.connect(str(admin))
-            connection.request("GET", STATS)
-            answer = connection.getresponse()
-            text = answer.read()
-        if answer.status != http.HTTPStatus.OK:
-            raise NoAnswer(f"{admin} answers {answer.status}; is it the admin of a sidecar?")
-        found: Mapping[str, Any] = json.loads(text)
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise NoAnswer(f"{admin} does not answer: {error}; is the sidecar up?") from error
-    return found
 
 
 def _pair(caller: str, callee: str, counts: Mapping[str, int], times: Mapping[float, float]) -> Pair:

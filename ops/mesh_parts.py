@@ -30,7 +30,7 @@ def parts(site: Site, served: tuple[Instance, ...]) -> tuple[Part, ...]:
 
 def control_plane(site: Site) -> Part:
     """Tells the proxies what to do. All that it serves is on sockets that only we can open."""
-    environment = {
+    environment = site.spans("MESH") | {
         "MESH_LISTEN": site.application(CONTROL),
         "MESH_XDS_LISTEN": f"unix:{xds(site)}",
         "MESH_DIRECTORY": str(site.state / "mesh"),

@@ -10,6 +10,7 @@ from grpc import StatusCode
 
 from mesh.methods import BY_WORKLOAD, IDENTITIES, Method
 from mesh.policy import Fault, Policy
+from ops.mesh_metrics import Pair
 from ordermesh.mesh.v1 import mesh_pb2
 from ordermesh.mesh.v1 import mesh_service_pb2 as pb
 
@@ -108,6 +109,21 @@ def faults(policy: Policy) -> list[Row]:
         methods = ", ".join(sorted(method.name for method in one.methods))
         rows.append((one.target, one.source or "anybody", methods, _injected(one), f"{one.percentage:g}"))
     return rows if policy.faults else [("nothing is injected",)]
+
+
+def metrics(found: Iterable[Pair]) -> list[Row]:
+    """One row a pair of caller and callee that has made calls."""
+    rows: list[Row] = [
+        ("caller", "callee", "calls", "failed", "tried again", "broken off", "p50 ms", "p99 ms")
+    ]
+    for one in found:
+        counts = (one.calls, one.failed, one.retried, one.broken_off)
+        rows.append((one.caller, one.callee, *counts, _rounded(one.p50_ms), _rounded(one.p99_ms)))
+    return rows if len(rows) > 1 else [("no calls yet",)]
+
+
+def _rounded(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
 
 
 def _besides(policy: Policy, method: Method) -> Iterator[str]:

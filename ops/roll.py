@@ -7,15 +7,13 @@ the application then, and only when it is healthy it gets calls again.
 
 from __future__ import annotations
 
-import http.client
-import json
-import socket
 import time
 from typing import Annotated
 
 import typer
 
-from ops import mesh_client, mesh_parts, state, topology
+from ops import envoy_admin, mesh_client, mesh_parts, state, topology
+from ops.envoy_admin import NoAnswer
 from ops.errors import SuiteError
 from ops.mesh_client import ControlPlane
 from ops.site import Instance
@@ -25,7 +23,6 @@ READY_SECONDS = 60.0
 DRAIN_SECONDS = 30.0
 """How long the calls under way may take to end; a stream ends when its application stops, and is resumed."""
 LOOK_SECONDS = 0.05
-ADMIN_SECONDS = 5.0
 ACTIVE = "http.inbound.downstream_rq_active"
 
 
@@ -70,20 +67,6 @@ def drained(suite: Suite, control: ControlPlane, instance: Instance) -> None:
 def active(suite: Suite, instance: Instance) -> int:
     """How many calls to an instance are under way at its sidecar; 0 if that is down."""
     try:
-        stats = admin(
-            suite.site.socket(instance.name, "admin"), "GET", f"/stats?filter=^{ACTIVE}$&format=json"
-        )
-    except OSError:
+        return envoy_admin.counted(envoy_admin.of(suite.site, instance.name), ACTIVE)
+    except NoAnswer:
         return 0
-    return sum(int(one["value"]) for one in json.loads(stats)["stats"] if one.get("name") == ACTIVE)
-
-
-def admin(path: str, method: str, what: str) -> bytes:
-    """Ask the admin interface of a sidecar on its socket. Raises OSError."""
-    connection = http.client.HTTPConnection("localhost", timeout=ADMIN_SECONDS)
-    with socket.socket(socket.AF_UNIX) as channel:
-        channel.settimeout(ADMIN_SECONDS)
-        channel.connect(path)
-        connection.sock = channel
-        connection.request(method, what)
-        return connection.getresponse().read()

@@ -58,6 +58,8 @@ class Site:
     scaled: tuple[Instance, ...] = ()
     """Instances beside the first of their service, by `make scale`; each has a port of its own name."""
     first_versions: Mapping[str, str] = field(default_factory=dict)
+    otlp: str = ""
+    """Where all parts send their spans, `host:port` of an OTLP gRPC server; empty: nobody makes any."""
 
     @property
     def state(self) -> Path:
@@ -101,6 +103,10 @@ class Site:
         """All instances of a workload, the first one first."""
         first = Instance(workload, workload, self.first_versions.get(workload, FIRST_VERSION))
         return (first, *(one for one in self.scaled if one.workload == workload))
+
+    def spans(self, prefix: str) -> dict[str, str]:
+        """For a part of ours: its `<PREFIX>_OTLP_ENDPOINT`, if spans are wanted."""
+        return {f"{prefix}_OTLP_ENDPOINT": self.otlp} if self.otlp else {}
 
     @property
     def policy(self) -> Path:

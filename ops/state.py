@@ -121,6 +121,16 @@ def wanted_mesh(directory: Path, environ: Mapping[str, str], runs: bool = False)
     return asked == "on" or (not asked and (not runs or has_mesh(directory)))
 
 
+def wanted_otlp(directory: Path, environ: Mapping[str, str]) -> str:
+    """Where spans are to go: what OTLP=host:port says (OTLP=off: nowhere), else as before. SuiteError."""
+    asked = environ.get("OTLP", "").strip()
+    if not asked:
+        return str(read_json(directory / "suite.json").get("otlp", ""))
+    if asked != "off" and not re.fullmatch(r"[A-Za-z0-9][\w.-]*:\d{1,5}", asked):
+        raise SuiteError(f"OTLP={asked}: host:port of an OTLP gRPC server, such as localhost:4317, or off")
+    return "" if asked == "off" else asked
+
+
 def has_mesh(directory: Path) -> bool:
     """Whether a suite was started with the mesh; one that was never started would be."""
     return bool(read_json(directory / "suite.json").get("mesh", True))
@@ -156,7 +166,8 @@ def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> S
     if twice:
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     keys = wanted_payload_keys(directory, environ)
-    site = _site(suite, ports, environ, keys, wanted_mesh(directory, environ, runs))
+    mesh, otlp = wanted_mesh(directory, environ, runs), wanted_otlp(directory, environ)
+    site = _site(suite, ports, environ, keys, mesh, otlp)
     if keys != payload_keys(directory):
         write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
@@ -164,6 +175,7 @@ def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> S
         "directory": str(directory),
         "ports": ports,
         "mesh": site.mesh,
+        "otlp": site.otlp,
         "urls": topology.urls(ports),
         "admin_database_url": site.admin_database_url,
         "database_urls": {name: site.database_url(name) for name in topology.SERVICES},
@@ -181,10 +193,13 @@ def load_site(suite: str) -> Site:
         raise SuiteError(f"there is no suite {suite!r} yet: `make up{name}` makes it")
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
-    return _site(suite, ports, os.environ, payload_keys(directory), has_mesh(directory))
+    otlp = str(settings.get("otlp", ""))
+    return _site(suite, ports, os.environ, payload_keys(directory), has_mesh(directory), otlp)
 
 
-def _site(suite: str, ports: Mapping[str, int], environ: Mapping[str, str], keys: str, mesh: bool) -> Site:
+def _site(
+    suite: str, ports: Mapping[str, int], environ: Mapping[str, str], keys: str, mesh: bool, otlp: str
+) -> Site:
     directory = directory_of(suite)
     versions, more, their_ports = scaled(directory)
     return Site(
@@ -199,6 +214,7 @@ def _site(suite: str, ports: Mapping[str, int], environ: Mapping[str, str], keys
         # without the mesh nobody would spread calls over them
         more if mesh else (),
         versions,
+        otlp,
     )
 
 

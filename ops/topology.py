@@ -94,7 +94,7 @@ def readers() -> list[str]:
 def service_environment(site: Site, instance: Instance) -> dict[str, str]:
     """Exactly the variables that one service knows; an unknown one would stop it."""
     name, prefix = instance.workload, instance.workload.upper()
-    environment = {
+    environment = site.spans(prefix) | {
         f"{prefix}_LISTEN": site.application(instance.name),
         f"{prefix}_DATABASE_URL": site.database_url(name),
         f"{prefix}_PROFILE": "dev",

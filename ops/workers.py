@@ -25,10 +25,14 @@ def parts(site: Site) -> tuple[Part, ...]:
 def current(site: Site) -> Part:
     """The worker that new workflows go to; without versions all of them do."""
     build = site.workers.build
-    environment = setting(site) | {
-        "WORKFLOWS_LISTEN": site.application(CURRENT),
-        "WORKFLOWS_METRICS_ADDRESS": site.address("worker_metrics"),
-    }
+    environment = (
+        setting(site)
+        | site.spans("WORKFLOWS")
+        | {
+            "WORKFLOWS_LISTEN": site.application(CURRENT),
+            "WORKFLOWS_METRICS_ADDRESS": site.address("worker_metrics"),
+        }
+    )
     return Part(
         name=CURRENT,
         command=command(site, build),

@@ -11,7 +11,8 @@ import pytest
 
 from mesh.tests.answers import PLAIN, Held, answer, application, ask_admin, eventually, tried, until
 from mesh.tests.fleet import Fleet, fleet
-from ops.mesh_metrics import NoAnswer, Pair, pairs, read
+from ops.envoy_admin import NoAnswer, stats
+from ops.mesh_metrics import STATS, Pair, pairs
 
 TOLD = """{"stats": [
     {"name": "cluster.inventory.grpc.success", "value": 22},
@@ -45,7 +46,7 @@ def test_who_has_called_nobody_has_no_rows() -> None:
 
 def test_a_sidecar_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(NoAnswer, match=r"orders-1\.admin does not answer"):
-        read(tmp_path / "orders-1.admin")
+        stats(tmp_path / "orders-1.admin", STATS)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ async def test_a_real_sidecar_counts_calls_failures_and_second_tries(mesh: Fleet
     await asyncio.gather(given_up, return_exceptions=True)
 
     async def told() -> list[Pair]:
-        return pairs("orders", await asyncio.to_thread(read, mesh.folder / "orders-1.admin"))
+        return pairs("orders", await asyncio.to_thread(stats, mesh.folder / "orders-1.admin", STATS))
 
     async def counted() -> bool:
         found = await told()

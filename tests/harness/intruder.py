@@ -1,7 +1,7 @@
 """An Envoy that is none of the mesh's: it has a good certificate of every identity, and obeys no policy.
 
-What a caller's own sidecar would refuse never gets to the callee's. With this one everything does, so that a test
-sees what the callee's sidecar lets through.
+What a caller's own sidecar would refuse never gets to the callee's. With this one everything does, so that a
+test sees what the callee's sidecar lets through.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from mesh import policy_reading
 from mesh.methods import IDENTITIES, SERVERS
 from mesh.policy import Cell, Policy, matrix
-from ops.roll import admin
+from ops import envoy_admin
 from ops.suite import Suite
 from tests.harness.intruder import door, intruder
 
@@ -22,6 +21,8 @@ pytestmark = [pytest.mark.suite, pytest.mark.timeout(180)]
 DENIED = "RBAC: access denied"
 """Envoy's own words: the application, which also denies, has others."""
 SECONDS = 10.0
+HEALTH_CHECKS = 20
+"""Which the callers' sidecars go on making meanwhile."""
 TO_THE_APPLICATION = "cluster.application.upstream_rq_total"
 
 
@@ -52,9 +53,7 @@ def is_denied(channel: grpc.Channel, cell: Cell) -> bool:
 
 def to_the_application(suite: Suite, workload: str) -> int:
     """How many calls its sidecar has passed on to an application."""
-    path = f"/stats?filter=^{TO_THE_APPLICATION}$&format=json"
-    found = json.loads(admin(suite.site.socket(workload, "admin"), "GET", path))["stats"]
-    return sum(int(one["value"]) for one in found if one.get("name") == TO_THE_APPLICATION)
+    return envoy_admin.counted(envoy_admin.of(suite.site, workload), TO_THE_APPLICATION)
 
 
 @pytest.mark.parametrize("identity", IDENTITIES)
@@ -80,7 +79,3 @@ def test_a_denied_call_never_reaches_the_application(suite: Suite, policy: Polic
         with grpc.insecure_channel(f"unix:{door(doors, cell.identity)}", options) as channel:
             assert is_denied(channel, cell)
     assert to_the_application(suite, "processor") - before <= HEALTH_CHECKS
-
-
-HEALTH_CHECKS = 20
-"""Which the callers' sidecars and those who look at the suite go on making."""
