@@ -122,7 +122,7 @@ class Lines:
             self._put(_end(parts[index - 1][1]), f", {text}")
         elif parts:
             self._put(parts[0][0].start_mark.index, f"{text}, ")
-        elif len(path) > 1:
+        elif len(path) > 1 or self._document.flow_style:
             self._put(node.start_mark.index + 1, text)
         else:  # `faults: []`: each entry gets a line
             colon = self._colon(path)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from mesh.policy_lines import Lines, Path, Quoted, Value, plain, written
@@ -82,6 +85,55 @@ def test_a_place_that_is_not_fit_for_a_change_is_said_so() -> None:
         Lines("a:\n  b: c\n").set(("a", "b", "d"), "e")
     with pytest.raises(PolicyError, match=r"line 2: .* begin each entry on a line of its own"):
         Lines("a:\n  - b: c\n    d: e\n").remove(("a", 0, "b"))
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+MAPS = st.dictionaries(
+    NAMES,
+    st.recursive(NAMES, lambda below: st.dictionaries(NAMES, below, max_size=3), max_leaves=5),
+    min_size=1,
+)
+PLACES = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
+STYLES = st.sampled_from([True, False, None])
+
+
+def reaches(data: Any, path: tuple[str, ...]) -> bool:
+    """Whether there is no word where the path needs a map."""
+    for key in path[:-1]:
+        data = data.get(key, {})
+        if not isinstance(data, dict):
+            return False
+    return True
+
+
+@given(MAPS, PLACES, STYLES)
+def test_a_value_that_is_set_is_there_and_nothing_else_is_changed(
+    data: dict[str, Any], path: tuple[str, ...], style: bool | None
+) -> None:
+    assume(reaches(data, path))
+    lines = Lines(yaml.safe_dump(data, default_flow_style=style))
+    lines.set(path, {"new": "value"})
+    around: Any = data
+    for key in path[:-1]:
+        around = around.setdefault(key, {})
+    around[path[-1]] = {"new": "value"}
+    assert plain(read(lines.text)) == data
+
+
+@given(MAPS, PLACES, STYLES, st.integers(min_value=1, max_value=2))
+def test_a_value_that_is_removed_is_gone_and_nothing_else_is(
+    data: dict[str, Any], path: tuple[str, ...], style: bool | None, keep: int
+) -> None:
+    lines = Lines(yaml.safe_dump(data, default_flow_style=style))
+    assume(lines.at(*path) is not None and len(data) > 1)
+    lines.remove(path, keep)
+    for size in range(len(path), 0, -1):
+        around: Any = data
+        for key in path[: size - 1]:
+            around = around[key]
+        if size == len(path) or (not around[path[size - 1]] and size > keep):
+            del around[path[size - 1]]
+    assert plain(read(lines.text)) == data
 
 
 @given(
