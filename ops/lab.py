@@ -14,7 +14,7 @@ from typing import TypeAlias
 import grpc
 import typer
 
-from ops import client, mesh, mesh_client, placing
+from ops import client, mesh_client, mesh_policy, placing
 from ops.client import Metadata
 from ops.columns import aligned
 from ops.suite import Suite
@@ -64,7 +64,7 @@ def policy_of_the_lab(suite: Suite, edits: Sequence[Edit]) -> Iterator[None]:
         yield
     finally:
         if path.read_text() == during:
-            mesh.edit(suite, lambda _: before)
+            mesh_policy.edit(suite, lambda _: before)
         else:
             typer.echo(
                 f"{suite.site.policy} was changed meanwhile: look at it, the lab's faults are still there"
@@ -77,7 +77,7 @@ def _apply(suite: Suite, edits: Sequence[Edit]) -> None:
             text = edit(text)
         return text
 
-    mesh.edit(suite, all_of_them)
+    mesh_policy.edit(suite, all_of_them)
 
 
 async def answers(edge: str, who: Metadata, coordination: Coordination, number: int) -> Counter[str]:
