@@ -21,6 +21,7 @@ from envoy.extensions.filters.common.fault.v3.fault_pb2 import FaultDelay
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import FaultAbort, HTTPFault
 from envoy.extensions.filters.http.rbac.v3.rbac_pb2 import RBAC, RBACPerRoute
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import HttpFilter
+from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
@@ -34,6 +35,8 @@ from mesh.unsent import HEADER as UNSENT
 RBAC_FILTER, FAULT_FILTER = "envoy.filters.http.rbac", "envoy.filters.http.fault"
 CALLER_HEADER = "x-forwarded-client-cert"
 """Written by the proxy itself from the certificate that it has checked; what a caller sends is removed."""
+SEVERAL = RegexMatcher(regex=".*URI=.*URI=.*")
+"""In it, every URI of the certificate stands: a workload's has one."""
 
 
 def filters() -> list[HttpFilter]:
@@ -43,7 +46,7 @@ def filters() -> list[HttpFilter]:
 
 def inbound_routes(workload: str, policy: Policy, trust_domain: str) -> RouteConfiguration:
     """Everything that this workload serves; what is not listed is refused to everybody."""
-    routes: list[Route] = []
+    routes = [_several_identities()]
     for method in BY_WORKLOAD.get(workload, {}).values():
         callers = sorted(policy.callers(method))
         for caller in callers:
@@ -84,6 +87,15 @@ def _injected(method: Method, caller: str, injected: Injected, trust_domain: str
             FaultAbort(grpc_status=injected.abort, percentage=share(injected.abort_percentage))
         )
     route.typed_per_filter_config[FAULT_FILTER].Pack(fault)
+    return route
+
+
+def _several_identities() -> Route:
+    """One of them might be allowed what the other is not: Envoy's rules ask for one that fits."""
+    route = _nobody()
+    route.match.headers.append(
+        HeaderMatcher(name=CALLER_HEADER, string_match=StringMatcher(safe_regex=SEVERAL))
+    )
     return route
 
 

@@ -70,7 +70,9 @@ def snapshot(node: Node, credentials: Credentials, mesh: Mesh) -> Snapshot:
             ENDPOINTS: packed(_endpoints(callees, mesh.registered)),
             LISTENER: packed(found_listeners),
             ROUTES: packed(routes),
-            SECRET: packed(tls.secrets(credentials.chain, credentials.key, credentials.bundle)),
+            SECRET: packed(
+                tls.secrets(mesh.trust_domain, credentials.chain, credentials.key, credentials.bundle)
+            ),
         }
     )
 

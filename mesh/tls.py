@@ -5,11 +5,14 @@ Keys and certificates come by SDS over the same stream, and change without a new
 
 from __future__ import annotations
 
-from envoy.config.core.v3.base_pb2 import TransportSocket
+from envoy.config.core.v3.base_pb2 import DataSource, TransportSocket
 from envoy.config.core.v3.config_source_pb2 import AggregatedConfigSource, ApiVersion, ConfigSource
 from envoy.extensions.transport_sockets.tls.v3 import common_pb2 as tls
 from envoy.extensions.transport_sockets.tls.v3 import tls_pb2
 from envoy.extensions.transport_sockets.tls.v3.secret_pb2 import SdsSecretConfig, Secret
+from envoy.extensions.transport_sockets.tls.v3.tls_spiffe_validator_config_pb2 import (
+    SPIFFECertValidatorConfig,
+)
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.message import Message
 
@@ -18,6 +21,10 @@ BUNDLE = "trust-bundle"
 IDENTITY = "identity"
 """The secret that holds a proxy's own certificate and key."""
 SOCKET = "envoy.transport_sockets.tls"
+SPIFFE = "envoy.tls.cert_validator.spiffe"
+"""Checks what Envoy's own validator does not: a certificate that may sign others is no workload's. Like that
+one it is content if one of several names fits (`mesh.incoming` is not).
+"""
 
 
 def from_ads() -> ConfigSource:
@@ -30,6 +37,8 @@ def to_peer(spiffe_id: str, server_name: str) -> TransportSocket:
     context = tls_pb2.UpstreamTlsContext(
         common_tls_context=_common(StringMatcher(exact=spiffe_id)), sni=server_name
     )
+    # whoever resumes a session shows no certificate, and an old one might be past its life
+    context.max_session_keys.value = 0
     return _socket(context)
 
 
@@ -39,16 +48,24 @@ def from_peers(trust_domain: str) -> TransportSocket:
         common_tls_context=_common(StringMatcher(prefix=f"spiffe://{trust_domain}/"))
     )
     context.require_client_certificate.value = True
+    # as above
+    context.disable_stateless_session_resumption = True
+    context.disable_stateful_session_resumption = True
     return _socket(context)
 
 
-def secrets(chain_pem: bytes, key_pem: bytes, bundle_pem: bytes) -> dict[str, Secret]:
+def secrets(trust_domain: str, chain_pem: bytes, key_pem: bytes, bundle_pem: bytes) -> dict[str, Secret]:
     """A proxy's own certificate with its key, and the roots that it trusts."""
     mine = Secret(name=IDENTITY)
     mine.tls_certificate.certificate_chain.inline_bytes = chain_pem
     mine.tls_certificate.private_key.inline_bytes = key_pem
     roots = Secret(name=BUNDLE)
-    roots.validation_context.trusted_ca.inline_bytes = bundle_pem
+    trusted = SPIFFECertValidatorConfig.TrustDomain(
+        name=trust_domain, trust_bundle=DataSource(inline_bytes=bundle_pem)
+    )
+    validator = roots.validation_context.custom_validator_config
+    validator.name = SPIFFE
+    validator.typed_config.Pack(SPIFFECertValidatorConfig(trust_domains=[trusted]))
     return {IDENTITY: mine, BUNDLE: roots}
 
 

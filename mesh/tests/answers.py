@@ -42,13 +42,20 @@ class Answer:
 async def answer(mesh: Fleet, metadata: tuple[tuple[str, str], ...] = (), timeout: float = 5) -> Answer:
     """Orders asks inventory to reserve."""
     async with mesh.channel("orders-1", "inventory") as channel:
-        call = inventory_service_pb2_grpc.InventoryServiceStub(channel).ReserveStock(
-            pb.ReserveStockRequest(), timeout=timeout, metadata=metadata
-        )
-        with suppress(grpc.aio.AioRpcError):
-            await call
-        headers = [*(await call.initial_metadata() or ()), *(await call.trailing_metadata() or ())]
-        return Answer(await call.code(), dict(headers))
+        return await answered(channel, metadata, timeout)
+
+
+async def answered(
+    channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...] = (), timeout: float = 5
+) -> Answer:
+    """Whoever has this channel asks inventory to reserve."""
+    call = inventory_service_pb2_grpc.InventoryServiceStub(channel).ReserveStock(
+        pb.ReserveStockRequest(), timeout=timeout, metadata=metadata
+    )
+    with suppress(grpc.aio.AioRpcError):
+        await call
+    headers = [*(await call.initial_metadata() or ()), *(await call.trailing_metadata() or ())]
+    return Answer(await call.code(), dict(headers))
 
 
 async def eventually(work: Callable[[], Awaitable[bool]]) -> None:

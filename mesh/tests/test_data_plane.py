@@ -82,25 +82,6 @@ async def test_a_change_of_the_policy_holds_for_live_proxies(mesh: Fleet, invent
     await answers(mesh, grpc.StatusCode.UNAVAILABLE)  # a workload that it may not know at all
 
 
-async def test_who_comes_in_the_clear_or_with_no_certificate_is_refused(
-    mesh: Fleet, inventory: Inventory
-) -> None:
-    await answers(mesh, grpc.StatusCode.OK)
-    address = mesh.registry.now.of("inventory")[0].address
-    asked = len(inventory.asked)
-    plain = grpc.aio.insecure_channel(address)
-    bundle = grpc.ssl_channel_credentials(mesh.authority.bundle())
-    nameless = grpc.aio.secure_channel(
-        address, bundle, options=[("grpc.ssl_target_name_override", "inventory")]
-    )
-    for channel in (plain, nameless):
-        stub = inventory_service_pb2_grpc.InventoryServiceStub(channel)
-        with pytest.raises(grpc.aio.AioRpcError):
-            await stub.ReserveStock(pb.ReserveStockRequest(), timeout=2)
-        await channel.close()
-    assert len(inventory.asked) == asked
-
-
 async def test_a_control_plane_that_dies_and_returns_is_not_noticed(
     mesh: Fleet, inventory: Inventory
 ) -> None:
