@@ -24,6 +24,8 @@ from mesh.tls import from_ads, to_peer
 APPLICATION = "application"
 HTTP_OPTIONS = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 SUBSET_KEY = "version"
+NO_KEY = "none"
+"""What no instance is known by, and no call asks for."""
 METADATA = "envoy.lb"
 BALANCING = {
     Balancing.ROUND_ROBIN: Cluster.LbPolicy.ROUND_ROBIN,
@@ -74,6 +76,8 @@ def workload(name: str, spiffe_id: str, traffic: Traffic) -> Cluster:
         # what the registry takes out is out, whatever its health was
         ignore_health_on_host_removal=True,
     )
+    # else Envoy collects for a second who is ill or put out, and goes on calling him
+    cluster.common_lb_config.update_merge_window.SetInParent()
     cluster.lb_subset_config.fallback_policy = Cluster.LbSubsetConfig.LbSubsetFallbackPolicy.ANY_ENDPOINT
     cluster.lb_subset_config.subset_selectors.add().keys.append(SUBSET_KEY)
     _http2(cluster)
@@ -87,6 +91,9 @@ def one_version(name: str, version: str, spiffe_id: str, traffic: Traffic) -> Cl
     cluster.eds_cluster_config.service_name = name
     cluster.lb_subset_config.fallback_policy = Cluster.LbSubsetConfig.LbSubsetFallbackPolicy.DEFAULT_SUBSET
     cluster.lb_subset_config.default_subset.update({SUBSET_KEY: version})
+    # a mirrored call still says which version the call itself goes to: here nobody asks; without any selector
+    # Envoy would not look at versions at all
+    cluster.lb_subset_config.subset_selectors[0].keys[:] = [NO_KEY]
     return cluster
 
 
@@ -129,7 +136,8 @@ def _breakers(breaker: Breaker, budget: RetryBudget) -> CircuitBreakers:
     thresholds.max_connections.value = breaker.connections
     thresholds.max_pending_requests.value = breaker.pending
     thresholds.max_requests.value = breaker.requests
-    thresholds.retry_budget.budget_percent.value = budget.percent
+    # of the first tries, for us; Envoy counts the second ones too, and those that wait for their turn
+    thresholds.retry_budget.budget_percent.value = 100 * budget.percent / (100 + budget.percent)
     thresholds.retry_budget.min_retry_concurrency.value = budget.min_concurrency
     return CircuitBreakers(thresholds=[thresholds])
 
@@ -142,6 +150,8 @@ def _outliers(rule: Outliers) -> OutlierDetection:
     outliers.enforcing_consecutive_gateway_failure.value = 100
     outliers.max_ejection_percent.value = rule.max_ejected_percent
     outliers.always_eject_one_host.value = False
+    # its calls fail although it says that it is well: the next answer to a health check must not end that
+    outliers.successful_active_health_check_uneject_host.value = False
     return outliers
 
 

@@ -22,7 +22,6 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import PreviousHostsPredicate
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
-from google.protobuf.duration_pb2 import Duration
 
 from kit.channels import UNSENT_HEADER
 from mesh.clusters import METADATA, SUBSET_KEY, version_name
@@ -93,13 +92,13 @@ def _headers(rule: HeaderRoute) -> list[HeaderMatcher]:
 
 def _action(traffic: MethodTraffic, mirror: Mirror | None) -> RouteAction:
     """How long, how often, and who hears it besides. The caller's own deadline counts where it is shorter."""
-    action = RouteAction(timeout=duration(traffic.timeout or timedelta(0)))
+    action = RouteAction()
     if traffic.idle_timeout is not None:
         action.idle_timeout.CopyFrom(duration(traffic.idle_timeout))
-    # without a limit of our own the deadline in `grpc-timeout` is taken as it is
-    action.max_stream_duration.grpc_timeout_header_max.CopyFrom(Duration())
-    if traffic.max_duration is not None:
-        action.max_stream_duration.max_stream_duration.CopyFrom(duration(traffic.max_duration))
+    # the route's own `timeout` is not looked at beside these: the first is for who brings no deadline
+    longest = duration(traffic.timeout or traffic.max_duration or timedelta(0))
+    action.max_stream_duration.max_stream_duration.CopyFrom(longest)
+    action.max_stream_duration.grpc_timeout_header_max.CopyFrom(longest)
     if traffic.retry_on:
         action.retry_policy.CopyFrom(_retry(traffic))
     if mirror is not None and traffic.method in mirror.methods:

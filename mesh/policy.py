@@ -68,7 +68,7 @@ class MethodTraffic:
 
 @dataclass(frozen=True)
 class RetryBudget:
-    """How much of the load on a workload may be second tries; Envoy counts what is under way."""
+    """How many second tries there may be for a hundred first ones, both under way; and how many always."""
 
     percent: float
     min_concurrency: int

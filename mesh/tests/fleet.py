@@ -57,9 +57,7 @@ class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
     async def ReserveStock(self, request: pb.ReserveStockRequest, context: Any) -> pb.ReserveStockResponse:
         self.asked.append("ReserveStock")
         self.who.append(str(dict(context.invocation_metadata() or ()).get("x-forwarded-client-cert", "")))
-        if self.fails:
-            self.fails -= 1
-            await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
+        await self._fail(context)
         return pb.ReserveStockResponse(
             reservation=inventory_pb2.Reservation(state=inventory_pb2.RESERVATION_STATE_RESERVED)
         )
@@ -74,11 +72,17 @@ class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
 
     async def GetStock(self, request: pb.GetStockRequest, context: Any) -> pb.GetStockResponse:
         self.asked.append("GetStock")
+        await self._fail(context)
         return pb.GetStockResponse()
 
     async def Restock(self, request: pb.RestockRequest, context: Any) -> pb.RestockResponse:
         self.asked.append("Restock")
         return pb.RestockResponse()
+
+    async def _fail(self, context: Any) -> None:
+        if self.fails:
+            self.fails -= 1
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "not now")
 
 
 class Told(PolicyWatch):

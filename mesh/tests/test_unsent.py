@@ -74,18 +74,6 @@ async def test_an_injected_refusal_comes_before_the_application(mesh: Fleet, hel
     await until(mesh, UNAVAILABLE, unsent=True)
 
 
-async def test_what_an_open_breaker_refuses_is_not_sent(mesh: Fleet, held: Held) -> None:
-    breaker = replace(ONE_TRY.traffic["inventory"].breaker, requests=1)
-    mesh.world.obeys(tried(ONE_TRY, 0, breaker=breaker))
-    await breaks_at(mesh, 1)
-    held.holds = True
-    first = asyncio.create_task(answer(mesh, timeout=30))
-    await held.heard.wait()
-    await until(mesh, UNAVAILABLE, unsent=True)
-    held.go.set()
-    assert (await first).code is grpc.StatusCode.OK
-
-
 @pytest.mark.parametrize("second_try_refused", [False, True])
 async def test_a_call_whose_connection_breaks_may_have_been_heard(
     mesh: Fleet, held: Held, second_try_refused: bool
