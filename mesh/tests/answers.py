@@ -92,11 +92,16 @@ class Held(Inventory):
         return await super().ReserveStock(request, context)
 
 
-async def application(mesh: Fleet, servicer: Inventory, name: str = "inventory-1") -> grpc.aio.Server:
+async def application(
+    mesh: Fleet,
+    servicer: Inventory,
+    name: str = "inventory-1",
+    checks: health.aio.HealthServicer | None = None,
+) -> grpc.aio.Server:
     """A server behind a sidecar, to be stopped by the test."""
     server = grpc.aio.server()
     inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(servicer, server)
-    checks = health.aio.HealthServicer()
+    checks = checks or health.aio.HealthServicer()
     await checks.set("", health_pb2.HealthCheckResponse.SERVING)
     health_pb2_grpc.add_HealthServicer_to_server(checks, server)
     server.add_insecure_port(f"unix:{mesh.folder / name}.app")

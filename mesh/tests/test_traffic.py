@@ -105,7 +105,7 @@ async def test_every_instance_gets_calls_however_they_are_balanced(
     async def taken() -> bool:
         dump = json.loads(await ask_admin(three.mesh, "orders-1", f"/config_dump?{ACTIVE}"))
         found = {one["cluster"]["name"]: one["cluster"] for one in dump["configs"]}
-        return found["inventory"].get("lb_policy", "ROUND_ROBIN") == balancing.name
+        return str(found["inventory"].get("lb_policy", "ROUND_ROBIN")) == balancing.name
 
     await eventually(taken)
     heard = await three.load(300)
