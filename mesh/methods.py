@@ -71,7 +71,7 @@ PUBLIC = frozenset(
         "ordermesh.shipping.v1.TrackingService",
     }
 )
-"""The proto services that envoy/edge.yaml routes at the public entry."""
+"""The proto services of which the public entry lets anything through."""
 
 OPERATORS_OWN = "ordermesh.mesh."
 """The control plane's API is served on a socket of its own, and is no part of the mesh that it controls."""

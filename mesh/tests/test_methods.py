@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from mesh.entries import entry_routes
 from mesh.methods import (
     BY_WORKLOAD,
     EVENT_PARTS,
@@ -21,6 +22,8 @@ from mesh.methods import (
     Role,
     open_to,
 )
+from mesh.policy_reading import parse
+from mesh.tests.texts import TEXT
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,8 +69,8 @@ def test_only_watching_streams() -> None:
 
 
 def test_the_public_services_are_those_that_the_edge_routes() -> None:
-    edge = (ROOT / "envoy/edge.yaml").read_text().split("name: operator\n")[0]
-    routed = set(re.findall(r"prefix: /(ordermesh\.[a-z.0-9]+\.[A-Za-z]+)/", edge))
+    (host,) = entry_routes("edge", parse(TEXT)).virtual_hosts
+    routed = {route.match.path.split("/")[1] for route in host.routes if route.match.path}
     assert routed == PUBLIC
 
 
