@@ -76,8 +76,8 @@ rebuild: install ## Let a service build its read model anew from all events: S=a
 
 # `make mesh fault TO=payments DELAY=200ms`: the second word is the command, and no goal of its own
 ifeq (mesh,$(firstword $(MAKECMDGOALS)))
-MESH_COMMAND := $(word 2,$(MAKECMDGOALS))
-ifneq (,$(MESH_COMMAND))
+MESH_COMMAND := $(or $(word 2,$(MAKECMDGOALS)),proxies)
+ifneq (,$(word 2,$(MAKECMDGOALS)))
 .PHONY: $(MESH_COMMAND)
 $(MESH_COMMAND): ; @:
 endif
