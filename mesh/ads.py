@@ -131,7 +131,8 @@ class AdsServicer:
                 if wanted is not None and (type_url in due or wanted.changed(snapshot)):
                     yield wanted.answer(snapshot)
             proxy.told = change
-            if self._keeper is not None and taken_in_full(subscriptions, snapshot):
+            proxy.whole = taken_in_full(subscriptions, snapshot)
+            if self._keeper is not None and proxy.whole:
                 self._keeper.taken(proxy.node, snapshot)
             self._proxies.moved()
             if reading.done() and requests.empty():

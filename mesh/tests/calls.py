@@ -67,7 +67,7 @@ class Load:
 
     def __init__(self, mesh: Fleet, callers: int) -> None:
         self._mesh = mesh
-        self._callers = callers
+        self._ended = [0] * callers
         self._stop = asyncio.Event()
         self.codes: Counter[grpc.StatusCode] = Counter()
 
@@ -80,19 +80,29 @@ class Load:
 
         await eventually(now)
 
+    async def those_under_way(self) -> None:
+        """Wait until every call that has begun has ended."""
+        before = list(self._ended)
+
+        async def now() -> bool:
+            return all(after > count for after, count in zip(self._ended, before, strict=True))
+
+        await eventually(now)
+
     async def run(self) -> None:
         """Until `stop`."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._callers):
-                group.create_task(self._calls())
+            for caller in range(len(self._ended)):
+                group.create_task(self._calls(caller))
 
     def stop(self) -> None:
         """Let the calls that are under way end, and make no more."""
         self._stop.set()
 
-    async def _calls(self) -> None:
+    async def _calls(self, caller: int) -> None:
         while not self._stop.is_set():
             self.codes[await code(self._mesh)] += 1
+            self._ended[caller] += 1
 
 
 @asynccontextmanager
@@ -138,6 +148,13 @@ async def endpoints(mesh: Fleet, name: str, cluster: str) -> int:
         if found["name"] == cluster:
             return len(found.get("host_statuses", []))
     return -1
+
+
+async def healthy(mesh: Fleet, name: str, cluster: str) -> int:
+    """How many endpoints of a cluster a sidecar would call: well by its own checks, and not drained."""
+    path = f"/stats?filter=^cluster.{cluster}.membership_healthy$"
+    told = await asyncio.to_thread(_ask, mesh.folder / f"{name}.admin", path)
+    return int(told.partition(": ")[2] or -1)
 
 
 def _ask(admin: Path, path: str) -> str:

@@ -13,7 +13,7 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from kit.errors import error_info
 from mesh.authority import Rotation
-from mesh.tests.calls import Watched, answers, code, endpoints, eventually, in_step, load, operator
+from mesh.tests.calls import Watched, answers, code, endpoints, eventually, healthy, in_step, load, operator
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import policy, without_extras
 from ordermesh.mesh.v1 import mesh_pb2
@@ -42,7 +42,12 @@ class Two:
         await self.mesh.sidecar("inventory", "inventory-2", "v1")
         await self.mesh.sidecar("orders", "orders-1")
         await in_step(self.mesh, 3)
+        await eventually(self.both_are_well)
         await eventually(self.both_are_called)
+
+    async def both_are_well(self) -> bool:
+        """While none is, all are called: nothing could be said of a single one."""
+        return await healthy(self.mesh, "orders-1", "inventory") == 2
 
     async def both_are_called(self) -> bool:
         before = len(self.first.asked), len(self.second.asked)
@@ -105,9 +110,10 @@ async def test_a_proxy_that_is_gone_is_listed_as_away(two: Two) -> None:
 
 
 async def test_a_drained_instance_gets_no_call_from_the_answer_on_until_it_is_readmitted(two: Two) -> None:
-    async with operator(two.mesh) as api, load(two.mesh):
+    async with operator(two.mesh) as api, load(two.mesh) as calls:
         drained = await api.DrainInstance(pb.DrainInstanceRequest(node_id="inventory-1"), timeout=10)
         assert (list(drained.behind_node_ids), drained.proxy.draining) == ([], True)
+        await calls.those_under_way()
         await two.first_is_left_alone()
         await two.mesh.restart_sidecar("inventory-1")
         await in_step(two.mesh, 3)
@@ -120,7 +126,8 @@ async def test_a_drained_instance_gets_no_call_from_the_answer_on_until_it_is_re
 async def test_a_restart_of_the_control_plane_readmits_nobody_and_the_end_of_the_hold_does(two: Two) -> None:
     request = pb.DrainInstanceRequest(node_id="inventory-1", hold=Duration(seconds=600))
     async with operator(two.mesh) as api:
-        await api.DrainInstance(request, timeout=10)
+        assert not (await api.DrainInstance(request, timeout=10)).behind_node_ids
+        await two.first_is_left_alone()
     await two.mesh.stop_control_plane()
     await two.mesh.start_control_plane()
     async with operator(two.mesh) as api:
@@ -176,9 +183,10 @@ async def test_a_removed_instance_is_out_of_calls_and_streams_until_it_is_let_in
         return set(two.mesh.proxies.newest()) == {"inventory-2", "orders-1"}
 
     await eventually(is_kept)
-    async with operator(two.mesh) as api, load(two.mesh):
+    async with operator(two.mesh) as api, load(two.mesh) as calls:
         gone = await api.RemoveInstance(pb.RemoveInstanceRequest(node_id="inventory-1"), timeout=10)
         assert list(gone.behind_node_ids) == []
+        await calls.those_under_way()
         await two.first_is_left_alone()
         await eventually(its_stream_has_ended)
         assert await endpoints(two.mesh, "orders-1", "inventory") == 1
@@ -236,6 +244,28 @@ async def test_a_rotation_waits_for_a_proxy_that_is_behind_and_goes_on_after_a_r
     async with load(two.mesh):
         await two.mesh.start_control_plane()
         assert await states(two.mesh) == rotated(TRUSTED, ISSUING, STEADY)
+
+
+async def test_a_rotation_runs_once_at_a_time_and_the_death_of_its_command_leaves_it_where_it_is(
+    two: Two,
+) -> None:
+    two.mesh.signal_sidecar("orders-1", signal.SIGSTOP)
+    async with operator(two.mesh) as api:
+        abandoned = api.RotateRoot(pb.RotateRootRequest())
+        assert (await anext(aiter(abandoned))).state == TRUSTED
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in api.RotateRoot(pb.RotateRootRequest()):
+                pass
+        assert reason(caught.value) == "ROTATION_RUNS"
+        abandoned.cancel()
+
+    async def nobody_rotates() -> bool:
+        return not two.mesh.plane.rotation.runs
+
+    await eventually(nobody_rotates)
+    assert two.mesh.authority.rotation is Rotation.TRUSTED
+    two.mesh.signal_sidecar("orders-1", signal.SIGCONT)
+    assert await states(two.mesh) == rotated(TRUSTED, ISSUING, STEADY)
 
 
 async def test_a_rotation_does_not_pass_by_those_who_are_not_back_yet(two: Two) -> None:
