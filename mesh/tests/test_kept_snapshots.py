@@ -79,6 +79,17 @@ def test_what_is_the_same_is_not_written_again(
     assert kept.read("orders-1") is not None
 
 
+def test_what_the_disk_did_not_take_is_written_the_next_time(
+    kept: KeptSnapshots, snapshot: Snapshot, tmp_path: Path
+) -> None:
+    (tmp_path / "nodes").rmdir()
+    with pytest.raises(FileNotFoundError):
+        stored(kept, snapshot)
+    (tmp_path / "nodes").mkdir()
+    kept.write()
+    assert kept.read("orders-1") == Kept(NODE, snapshot)
+
+
 def test_what_is_forgotten_before_it_was_written_never_is(kept: KeptSnapshots, snapshot: Snapshot) -> None:
     kept.taken(NODE, snapshot)
     kept.forget("orders-1")
