@@ -24,6 +24,7 @@ from envoy.extensions.retry.host.previous_hosts.v3.previous_hosts_pb2 import Pre
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
+from kit.channels import UNSENT_HEADER
 from mesh.clusters import METADATA, SUBSET_KEY, version_name
 from mesh.envoy_values import duration, share
 from mesh.listeners import EGRESS
@@ -111,6 +112,7 @@ def _retry(traffic: MethodTraffic) -> RetryPolicy:
         retry_on=",".join(traffic.retry_on), host_selection_retry_max_attempts=OTHER_HOST_TRIES
     )
     policy.num_retries.value = traffic.attempts
+    policy.retriable_headers.add(name=UNSENT_HEADER, present_match=True)
     predicate = policy.retry_host_predicate.add(name=PREVIOUS_HOSTS)
     predicate.typed_config.Pack(PreviousHostsPredicate())
     return policy

@@ -13,8 +13,10 @@ from enum import Enum
 
 from mesh.methods import BY_WORKLOAD, IDENTITIES, METHODS, SERVERS, Method
 
-UNSENT = ("connect-failure", "refused-stream", "reset-before-request")
-"""Envoy's names of failures before which the callee surely did nothing: any method may be tried again."""
+UNSENT = ("connect-failure", "refused-stream", "reset-before-request", "retriable-headers")
+"""Envoy's names of failures before which the callee surely did nothing: any method may be tried again. The
+last is an answer of the callee's proxy with `kit.channels.UNSENT_HEADER`: its application never got the call.
+"""
 UNANSWERED = ("unavailable", "reset")
 """Envoy's names of failures that decide nothing: only what may be repeated is tried again. Never
 `deadline-exceeded`: nobody waits for the answer any more."""
@@ -26,6 +28,13 @@ class Balancing(Enum):
     ROUND_ROBIN = "round_robin"
     LEAST_REQUEST = "least_request"
     RANDOM = "random"
+
+
+class RetryAfter(Enum):
+    """The failures after which a call is tried again."""
+
+    UNSENT = "unsent"  # only those before which the callee surely did nothing
+    UNAVAILABLE = "unavailable"  # those too that decide nothing
 
 
 @dataclass(frozen=True)
@@ -47,13 +56,14 @@ class MethodTraffic:
     idle_timeout: timedelta | None
     max_duration: timedelta | None
     attempts: int  # tries after the first
+    after: RetryAfter = RetryAfter.UNSENT  # unavailable: of methods that are repeatable only
 
     @property
     def retry_on(self) -> tuple[str, ...]:
         """Envoy's names of the failures after which it is tried again; none without attempts."""
         if not self.attempts:
             return ()
-        return UNSENT + UNANSWERED if self.method.repeatable else UNSENT
+        return UNSENT + UNANSWERED if self.after is RetryAfter.UNAVAILABLE else UNSENT
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,28 @@
 """Typed changes of envoy/mesh.yaml: text in, text out; a valid policy comes out, with its comments.
 
 All raise PolicyError: for a file that is wrong before, or would be after; then its lines are those of the
-changed text.
+changed text. What is so already changes nothing. `mesh.policy_writing` applies them to the file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 
-from mesh.methods import BY_WORKLOAD, IDENTITIES, SERVERS, open_to
-from mesh.policy_lines import Lines, written
-from mesh.policy_nodes import List, Map, Mistake, PolicyError, Word
+from yaml import Node
+
+from mesh.methods import BY_WORKLOAD, IDENTITIES, SERVERS
+from mesh.policy_grants import with_allow as with_allow
+from mesh.policy_grants import without_allow as without_allow
+from mesh.policy_lines import Lines, Quoted, Value, plain
+from mesh.policy_nodes import entries_of, get, items_of, word
 from mesh.policy_reading import parse
-from mesh.policy_values import ALL, nearest
+from mesh.policy_traffic import RETRIES, WORKLOAD
+from mesh.policy_values import ALL, known
+
+DEFAULTS = "defaults"
+SETTINGS = frozenset({*WORKLOAD, *RETRIES})
+"""What `traffic` says of a workload or a method, by its place there."""
 
 
 @dataclass(frozen=True)
@@ -27,177 +36,182 @@ class NewFault:
     source: str | None = None
     methods: tuple[str, ...] = ()
 
-    def line(self) -> str:
+    def entry(self) -> dict[str, Value]:
         """As an item of `faults`."""
-        parts = {
-            "to": self.to,
-            "from": self.source,
-            "methods": self.methods,
-            "delay": self.delay,
-            "abort": self.abort,
-            "percentage": self.percentage,
-        }
-        return f"- {_map({key: value for key, value in parts.items() if value})}"
+        parts = {"delay": self.delay, "abort": self.abort, "percentage": self.percentage}
+        return _scope(self.to, self.source, self.methods) | {key: text for key, text in parts.items() if text}
 
-    def covers(self, item: Map) -> bool:
+    def covers(self, item: Node) -> bool:
         """Whether that fault, of the same calls, would do nothing any more beside this one."""
-        scope = (_word(item, "to"), _word(item, "from"), set(_names(item)))
-        return scope == (self.to, self.source, set(self.methods)) and all(
-            getattr(self, kind) for kind in ("delay", "abort") if item.get(kind)
+        return _same_calls(item, self.to, self.source, self.methods) and all(
+            getattr(self, kind) for kind in ("delay", "abort") if get(item, kind)
         )
+
+
+@dataclass(frozen=True)
+class NewRoute:
+    """A header route to write. Without methods it is for all; the value "*" of a header is any."""
+
+    to: str
+    version: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    source: str | None = None
+    methods: tuple[str, ...] = ()
+
+    def entry(self) -> dict[str, Value]:
+        """As an item of `routes`."""
+        headers = {name: Quoted(value) for name, value in self.headers.items()}  # `1` would be a number
+        return {**_scope(self.to, self.source, self.methods), "headers": headers, "version": self.version}
+
+    def covers(self, item: Node) -> bool:
+        """Whether that route, of the same calls, would get none any more behind this one."""
+        same = _same_calls(item, self.to, self.source, self.methods)
+        headers = {word(name): word(value) for name, value in entries_of(get(item, "headers"))}
+        return same and headers == self.headers
 
 
 def with_fault(text: str, fault: NewFault) -> str:
     """The fault stands first, so it is the one that counts; one that it covers goes."""
-    lines = _valid(text)
-    while old := next((item for item in _items(lines, "faults") if fault.covers(item)), None):
-        lines.remove("faults", old.span)
-    lines.insert("faults", fault.line())
-    return _checked(lines)
+    return _with_first(text, "faults", fault)
 
 
 def without_faults(text: str, to: str | None = None, source: str | None = None) -> str:
     """All faults go, or those of one callee, of one caller."""
-    _known(to, SERVERS)
-    _known(source, IDENTITIES)
-    lines = _valid(text)
+    return _without(text, "faults", to, source)
 
-    def goes(item: Map) -> bool:
-        return to in (None, _word(item, "to")) and source in (None, _word(item, "from"))
 
-    while old := next(filter(goes, _items(lines, "faults")), None):
-        lines.remove("faults", old.span)
-    return _checked(lines)
+def with_route(text: str, route: NewRoute) -> str:
+    """The route stands first, so it is the one that counts; one that it covers goes."""
+    return _with_first(text, "routes", route)
+
+
+def without_routes(text: str, to: str | None = None, source: str | None = None) -> str:
+    """All header routes go, or those of one callee, of one caller."""
+    return _without(text, "routes", to, source)
 
 
 def with_split(text: str, workload: str, weights: Mapping[str, int]) -> str:
     """The workload is split like this; without weights it is not split."""
-    _known(workload, SERVERS)
-    lines = _valid(text)
-    split = _map({version: str(weight) for version, weight in weights.items()})
-    section = lines.section("split")
-    entries = section.entries if isinstance(section, Map) else ()
-    old = next((entry for entry in entries if entry.key.value == workload), None)
-    if old and weights and isinstance(old.value, Map) and old.value.in_brackets:
-        lines.replace(old.value, split)
-        return _checked(lines)
-    place = None
-    if old:
-        place = old.key.span.line - 1 if len(entries) > 1 else None
-        lines.remove("split", replace(old.key.span, last=old.value.span.last, end=old.value.span.end))
-    if weights:
-        lines.insert("split", f"{written(workload)}: {split}", after=place)
-    return _checked(lines)
+    return _with_shape(text, "split", workload, {name: str(weight) for name, weight in weights.items()})
 
 
-def with_allow(text: str, source: str, target: str, methods: Collection[str]) -> str:
-    """The caller may call these methods too, beside what it may already; "*" is all that are open to it."""
-    lines = _valid(text)
-    item = _rule(lines, source, target)
-    if item is None:
-        named = '"*"' if ALL in methods else f"[{', '.join(map(written, methods))}]"
-        line = f"- {{from: {written(source)}, to: {written(target)}, methods: {named}}}"
-        kin = [rule.span.last for rule in _items(lines, "allow") if _word(rule, "from") == source]
-        section = lines.section("allow")
-        end = section.span.last if isinstance(section, List) and section.items else None
-        lines.insert("allow", line, after=max(kin) if kin else end)
-        return _checked(lines)
-    present, may = item.get("methods"), _open(source, target)
-    for name in methods if isinstance(present, Word) else ():
-        if name not in (*may, ALL):
-            text = f"{source} may never call `{name}` of {target}; {nearest(name, may)}"
-            raise PolicyError([Mistake(item.span.line, text)])
-    wanted = may if ALL in methods else methods
-    for name in wanted if isinstance(present, List) else ():
-        rule = _rule(lines, source, target)
-        listed = rule.get("methods") if rule else None
-        if isinstance(listed, List) and name not in _names(rule):
-            lines.append_item(listed, written(name))
-    return _checked(lines)
+def without_split(text: str, workload: str | None = None) -> str:
+    """No workload is split any more, or this one."""
+    return _without_shape(text, "split", workload)
 
 
-def without_allow(text: str, source: str, target: str, methods: Collection[str] = (ALL,)) -> str:
-    """The caller may not call these methods any more; "*" is all of them."""
-    _known(source, IDENTITIES)
-    _known(target, SERVERS)
-    for name in methods:
-        _known(name, (*BY_WORKLOAD[target], ALL))
-    lines = _valid(text)
-    item = _rule(lines, source, target)
-    if item is None:
-        return text
-    may = _names(item) or _open(source, target)
-    stays = [] if ALL in methods else [name for name in may if name not in methods]
-    present = item.get("methods")
-    if not stays:
-        lines.remove("allow", item.span)
-    elif isinstance(present, List):
-        _keep_only(lines, source, target, stays)
-    elif present and len(stays) < len(may):
-        lines.replace(present, f"[{', '.join(stays)}]")
-    return _checked(lines)
+def with_mirror(
+    text: str, workload: str, version: str, percentage: str = "100", methods: Iterable[str] = (ALL,)
+) -> str:
+    """A share of the workload's calls is also sent to the version; "*" is every method that only reads."""
+    named = list(methods)
+    entry = {"version": version, "percentage": percentage, "methods": ALL if named == [ALL] else named}
+    return _with_shape(text, "mirror", workload, entry)
 
 
-def _keep_only(lines: Lines, source: str, target: str, names: Collection[str]) -> None:
-    while True:
-        rule = _rule(lines, source, target)
-        listed = rule.get("methods") if rule else None
-        words = listed.items if isinstance(listed, List) else ()
-        index = next((i for i, w in enumerate(words) if isinstance(w, Word) and w.value not in names), None)
-        if index is None or not isinstance(listed, List):
-            return
-        lines.remove_item(listed, index)
+def without_mirror(text: str, workload: str | None = None) -> str:
+    """No workload is mirrored any more, or not this one."""
+    return _without_shape(text, "mirror", workload)
 
 
-def _valid(text: str) -> Lines:
+def with_access_logs(text: str, kind: str) -> str:
+    """Sidecars log calls like this: errors, all or off."""
+    return _changed(text, lambda lines: lines.set(("telemetry", "access_logs"), kind))
+
+
+def with_traces(text: str, percentage: str) -> str:
+    """Sidecars keep this share of the traces that begin at them."""
+    return _changed(text, lambda lines: lines.set(("telemetry", "traces"), percentage))
+
+
+def with_setting(
+    text: str, setting: str, value: str | None, workload: str = DEFAULTS, method: str | None = None
+) -> str:
+    """One of SETTINGS, for a workload, for one of its methods or for all that say nothing else. None takes it
+    away, so that what stands one step further up holds.
+    """
+    known(setting, SETTINGS)
+    known(workload, (DEFAULTS, *SERVERS))
+    if method:
+        known(method, BY_WORKLOAD.get(workload, ()))
+    path = ("traffic", workload, *(("methods", method) if method else ()), *setting.split("."))
+    if value is None:
+        return _changed(text, lambda lines: lines.remove(path, keep=2))
+    return _changed(text, lambda lines: lines.set(path, value))
+
+
+def with_attempts(text: str, attempts: int, workload: str = DEFAULTS, method: str | None = None) -> str:
+    """So many tries after the first; 0 is none."""
+    return with_setting(text, "retries.attempts", str(attempts), workload, method)
+
+
+def with_timeout(text: str, timeout: str, workload: str = DEFAULTS, method: str | None = None) -> str:
+    """Calls may take so long, tries included."""
+    return with_setting(text, "timeout", timeout, workload, method)
+
+
+def _changed(text: str, change: Callable[[Lines], None]) -> str:
     parse(text)
-    return Lines(text)
-
-
-def _checked(lines: Lines) -> str:
+    lines = Lines(text)
+    change(lines)
     parse(lines.text)
     return lines.text
 
 
-def _known(name: str | None, names: Iterable[str]) -> None:
-    if name is not None and name not in set(names):
-        raise PolicyError([Mistake(0, f"`{name}` is not known; {nearest(name, names)}")])
+def _scope(to: str, source: str | None, methods: tuple[str, ...]) -> dict[str, Value]:
+    """The calls that an entry is about."""
+    found: dict[str, Value] = {"to": to}
+    if source:
+        found["from"] = source
+    if methods:
+        found["methods"] = list(methods)
+    return found
 
 
-def _items(lines: Lines, section: str) -> list[Map]:
-    node = lines.section(section)
-    return [item for item in node.items if isinstance(item, Map)] if isinstance(node, List) else []
+def _same_calls(item: Node, to: str, source: str | None, methods: tuple[str, ...]) -> bool:
+    named = {word(node) for node in items_of(get(item, "methods"))}
+    return (word(get(item, "to")), word(get(item, "from")), named) == (to, source, set(methods))
 
 
-def _rule(lines: Lines, source: str, target: str) -> Map | None:
-    pairs = ((rule, _word(rule, "from"), _word(rule, "to")) for rule in _items(lines, "allow"))
-    return next((rule for rule, caller, callee in pairs if (caller, callee) == (source, target)), None)
+def _with_first(text: str, section: str, new: NewFault | NewRoute) -> str:
+    def change(lines: Lines) -> None:
+        first = lines.at(section, 0)
+        if first is not None and plain(first) == new.entry():
+            return
+        _remove_items(lines, section, new.covers)
+        lines.add((section,), new.entry(), 0)
+
+    return _changed(text, change)
 
 
-def _open(source: str, target: str) -> list[str]:
-    """The methods that "*" means."""
-    return [
-        name
-        for name, method in BY_WORKLOAD[target].items()
-        if open_to(source, method) and not method.is_health
-    ]
+def _without(text: str, section: str, to: str | None, source: str | None) -> str:
+    known(to, (*SERVERS, None))
+    known(source, (*IDENTITIES, None))
+
+    def goes(item: Node) -> bool:
+        return to in (None, word(get(item, "to"))) and source in (None, word(get(item, "from")))
+
+    return _changed(text, lambda lines: _remove_items(lines, section, goes))
 
 
-def _word(item: Map, key: str) -> str | None:
-    node = item.get(key)
-    return node.value if isinstance(node, Word) else None
+def _remove_items(lines: Lines, section: str, goes: Callable[[Node], bool]) -> None:
+    for index, item in reversed(list(enumerate(items_of(lines.at(section))))):
+        if goes(item):
+            lines.remove((section, index))
 
 
-def _names(item: Map | None) -> list[str]:
-    """The methods of an entry by name; none if it is for all."""
-    node = item.get("methods") if item else None
-    return [word.value for word in node.items if isinstance(word, Word)] if isinstance(node, List) else []
+def _with_shape(text: str, section: str, workload: str, value: Mapping[str, Value]) -> str:
+    known(workload, SERVERS)
+    if not value:
+        return _without_shape(text, section, workload)
+    return _changed(text, lambda lines: lines.set((section, workload), value))
 
 
-def _map(parts: Mapping[str, str | tuple[str, ...]]) -> str:
-    """A map in braces."""
-    texts = {
-        key: written(value) if isinstance(value, str) else f"[{', '.join(map(written, value))}]"
-        for key, value in parts.items()
-    }
-    return "{" + ", ".join(f"{written(key)}: {text}" for key, text in texts.items()) + "}"
+def _without_shape(text: str, section: str, workload: str | None) -> str:
+    known(workload, (*SERVERS, None))
+
+    def change(lines: Lines) -> None:
+        for name in SERVERS if workload is None else (workload,):
+            lines.remove((section, name))
+
+    return _changed(text, change)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from yaml import Node
+
 from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, open_to
 from mesh.policy import AccessLogs, Allow, Fault, HeaderRoute, Policy, Telemetry
-from mesh.policy_file import read
-from mesh.policy_nodes import Mistake, Node, PolicyError, Word
+from mesh.policy_nodes import Mistake, PolicyError, items_of, line_of, read, word
 from mesh.policy_shaping import ShapingReader
 from mesh.policy_traffic import TrafficReader
 from mesh.policy_values import Values
@@ -18,22 +19,26 @@ SECTIONS = ("allow", "traffic", "split", "routes", "mirror", "faults", "telemetr
 NEEDED = ("allow", "traffic")
 
 
-def load(path: Path) -> Policy:
-    """The policy in a file. Raises PolicyError."""
+def text_of(path: Path) -> str:
+    """What is in a file. Raises PolicyError."""
     try:
-        text = path.read_bytes().decode()
+        return path.read_bytes().decode()
     except OSError as error:
         raise PolicyError([Mistake(0, f"{path} cannot be read: {error.strerror}")]) from None
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise PolicyError([Mistake(line, "these bytes are no text; save the file as UTF-8")]) from None
-    return parse(text)
+
+
+def load(path: Path) -> Policy:
+    """The policy in a file. Raises PolicyError."""
+    return parse(text_of(path))
 
 
 def parse(text: str) -> Policy:
     """The policy that a text says. Raises PolicyError."""
-    document, mistakes = read(text)
-    values = Values(mistakes)
+    document = read(text)
+    values = Values()
     sections = values.keys(document, "the policy", SECTIONS, NEEDED)
     allow = tuple(_allow(values, sections["allow"])) if "allow" in sections else ()
     traffic = TrafficReader(values).read(sections["traffic"]) if "traffic" in sections else {}
@@ -47,10 +52,10 @@ def parse(text: str) -> Policy:
         faults=tuple(shaping.faults(sections.get("faults"))),
         telemetry=_telemetry(values, sections.get("telemetry")),
     )
-    if not mistakes:
-        _check_sources(policy, mistakes)
-    if mistakes:
-        raise PolicyError(mistakes)
+    if not values.mistakes:
+        _check_sources(policy, values.mistakes)
+    if values.mistakes:
+        raise PolicyError(values.mistakes)
     return policy
 
 
@@ -62,7 +67,7 @@ def _allow(values: Values, node: Node) -> Iterator[Allow]:
         target = values.server(keys["to"], "`to`") if "to" in keys else None
         if not source or not target or "methods" not in keys:
             continue
-        line = item.span.line
+        line = line_of(item)
         if source == target:
             values.wrong(item, f"{source} does not call itself through the mesh; remove the entry")
         if (source, target) in seen:
@@ -81,12 +86,11 @@ def _granted(values: Values, node: Node, source: str, target: str) -> frozenset[
                 node, f"no method of {target} is open to {IDENTITIES[source].value}; remove the entry"
             )
         return found
-    words = {word.value: word for word in getattr(node, "items", ()) if isinstance(word, Word)}
+    named_at = {word(item): item for item in items_of(node)}
     for method in named:
         if not open_to(source, method):
-            values.wrong(
-                words[method.name], f"{source} may never call `{method.name}`: {_why(source, method)}"
-            )
+            text = f"{source} may never call `{method.name}`: {_why(source, method)}"
+            values.wrong(named_at[method.name], text)
     return named
 
 
@@ -101,9 +105,8 @@ def _why(source: str, method: Method) -> str:
 def _telemetry(values: Values, node: Node | None) -> Telemetry:
     keys = values.keys(node, "`telemetry`", ("access_logs", "traces")) if node else {}
     found = Telemetry()
-    if "access_logs" in keys:
-        name = values.name(keys["access_logs"], "`access_logs`", [kind.value for kind in AccessLogs])
-        found = replace(found, access_logs=AccessLogs(name)) if name else found
+    if "access_logs" in keys and (kind := values.choice(keys["access_logs"], "`access_logs`", AccessLogs)):
+        found = replace(found, access_logs=kind)
     if "traces" in keys:
         found = replace(found, traces=values.percentage(keys["traces"], "`traces`", zero=True))
     return found

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import grpc
+from yaml import Node
 
 from mesh.methods import BY_WORKLOAD, SERVERS, Method
 from mesh.policy import Fault, HeaderRoute, Mirror
-from mesh.policy_nodes import Node, Word
+from mesh.policy_nodes import line_of
 from mesh.policy_values import ALL, Values
 
 CODES: Mapping[str, int] = {
@@ -19,7 +20,6 @@ CODES: Mapping[str, int] = {
 }
 """What a call can be aborted with."""
 _HEADER = re.compile(r"[a-z0-9-]{1,60}")
-_NUMBER = re.compile(r"[0-9.+-][0-9a-fx_.+-]*")
 _LOW, _HIGH = timedelta(milliseconds=1), timedelta(minutes=1)
 
 
@@ -32,15 +32,15 @@ class ShapingReader:
     def split(self, node: Node | None) -> dict[str, dict[str, int]]:
         """`workload: {version: weight}`, weights in percent."""
         found: dict[str, dict[str, int]] = {}
-        for entry in self.values.entries(node, "`split`", SERVERS) if node else ():
-            what = f"`split.{entry.key.value}`"
+        for key, value in self.values.entries(node, "`split`", SERVERS) if node else ():
+            what = f"`split.{key.value}`"
             weights: dict[str, int] = {}
-            for part in self.values.entries(entry.value, what):
-                version = self.values.version(part.key, "a version")
-                weights[version] = self.values.whole(part.value, f"the weight of `{version}`", 0, 100)
+            for name, weight in self.values.entries(value, what):
+                version = self.values.version(name, "a version")
+                weights[version] = self.values.whole(weight, f"the weight of `{version}`", 0, 100)
             if (total := sum(weights.values())) != 100:
-                self.values.wrong(entry.key, f"the weights of {what} add up to {total}; they must to 100")
-            found[entry.key.value] = weights
+                self.values.wrong(key, f"the weights of {what} add up to {total}; they must to 100")
+            found[key.value] = weights
         return found
 
     def routes(self, node: Node | None) -> Iterator[HeaderRoute]:
@@ -57,24 +57,24 @@ class ShapingReader:
                     methods=self._methods(keys, target),
                     headers=self._headers(keys["headers"]),
                     version=self.values.version(keys["version"], "`version`"),
-                    line=item.span.line,
+                    line=line_of(item),
                 )
 
     def mirror(self, node: Node | None) -> dict[str, Mirror]:
         """`workload: {version, percentage, methods}`."""
         found: dict[str, Mirror] = {}
-        for entry in self.values.entries(node, "`mirror`", SERVERS) if node else ():
-            target, what = entry.key.value, f"`mirror.{entry.key.value}`"
+        for key, value in self.values.entries(node, "`mirror`", SERVERS) if node else ():
+            target, what = key.value, f"`mirror.{key.value}`"
             needed = ("version", "percentage", "methods")
-            keys = self.values.keys(entry.value, what, needed, needed)
-            if any(key not in keys for key in needed):
+            keys = self.values.keys(value, what, needed, needed)
+            if any(name not in keys for name in needed):
                 continue
             found[target] = Mirror(
                 target=target,
                 version=self.values.version(keys["version"], "`version`"),
                 percentage=self.values.percentage(keys["percentage"], "`percentage`"),
                 methods=self._mirrored(keys["methods"], target),
-                line=entry.key.span.line,
+                line=line_of(key),
             )
         return found
 
@@ -97,7 +97,7 @@ class ShapingReader:
                 delay=delay,
                 abort=CODES[abort] if abort else None,
                 percentage=self.values.percentage(keys["percentage"], "`percentage`"),
-                line=item.span.line,
+                line=line_of(item),
             )
 
     def _target(self, keys: Mapping[str, Node]) -> str | None:
@@ -127,16 +127,12 @@ class ShapingReader:
 
     def _headers(self, node: Node) -> dict[str, str | None]:
         found: dict[str, str | None] = {}
-        for entry in self.values.entries(node, "`headers`"):
-            name = entry.key.value
+        for key, value in self.values.entries(node, "`headers`"):
+            name = key.value
             if not _HEADER.fullmatch(name):
-                self.values.wrong(
-                    entry.key, f"the header `{name}` is not lower-case letters, digits and dashes"
-                )
-            value = self.values.text(entry.value, f"the value of `{name}`")
-            if isinstance(entry.value, Word) and not entry.value.quoted and _NUMBER.fullmatch(value):
-                self.values.wrong(entry.value, f'`{value}` is a number to YAML; write "{value}" with quotes')
-            found[name] = None if value == ALL else value
+                self.values.wrong(key, f"the header `{name}` is not lower-case letters, digits and dashes")
+            text = self.values.header_value(value, f"the value of `{name}`")
+            found[name] = None if text == ALL else text
         if not found:
             self.values.wrong(node, "`headers` names none; such a rule would be a `split`")
         return found

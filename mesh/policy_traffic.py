@@ -7,9 +7,20 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from yaml import Node, ScalarNode
+
 from mesh.methods import BY_WORKLOAD, SERVERS, Method
-from mesh.policy import Balancing, Breaker, HealthCheck, MethodTraffic, Outliers, RetryBudget, Traffic
-from mesh.policy_nodes import Entry, Map, Node
+from mesh.policy import (
+    Balancing,
+    Breaker,
+    HealthCheck,
+    MethodTraffic,
+    Outliers,
+    RetryAfter,
+    RetryBudget,
+    Traffic,
+)
+from mesh.policy_nodes import get
 from mesh.policy_values import Values
 
 Read = Callable[[Values, Node, str], Any]
@@ -26,8 +37,7 @@ def _count(low: int, high: int) -> Read:
 
 
 def _balancing(values: Values, node: Node, what: str) -> Balancing:
-    name = values.name(node, what, [kind.value for kind in Balancing])
-    return Balancing(name) if name else Balancing.ROUND_ROBIN
+    return values.choice(node, what, Balancing) or Balancing.ROUND_ROBIN
 
 
 _MS, _SECOND, _MINUTE = timedelta(milliseconds=1), timedelta(seconds=1), timedelta(minutes=1)
@@ -37,7 +47,13 @@ STREAM: Mapping[str, Read] = {
     "idle_timeout": _between(_SECOND, _DAY),
     "max_duration": _between(_SECOND, _DAY),
 }
+AFTER = "retries.after"
 ATTEMPTS: Mapping[str, Read] = {"retries.attempts": _count(0, 5)}
+RETRIES: Mapping[str, Read] = {
+    **ATTEMPTS,
+    AFTER: lambda values, node, what: values.choice(node, what, RetryAfter),
+}
+"""What a method may say of them; how often, a workload and the defaults too."""
 WHOLE: Mapping[str, Read] = {
     "connect_timeout": _between(10 * _MS, 10 * _SECOND),
     "balancing": _balancing,
@@ -88,26 +104,27 @@ class TrafficReader:
     def _workload(self, node: Node | None, name: str) -> Settings:
         where = f"`traffic.{name}`"
         found = self._section(node, where, {**WORKLOAD, METHODS_KEY: lambda *_: None})
-        listed = node.get(METHODS_KEY) if isinstance(node, Map) else None
+        listed = get(node, METHODS_KEY)
         if listed is not None:
-            for entry in self.values.entries(listed, f"`methods` of {where}"):
-                if method := self.values.method(entry.key, name):
-                    self.methods[method] = self._method(method, entry.value)
+            for key, value in self.values.entries(listed, f"`methods` of {where}"):
+                if method := self.values.method(key, name):
+                    self.methods[method] = self._method(method, value)
         return found
 
     def _method(self, method: Method, node: Node) -> Settings:
         where = f"`{method.name}`"
         if method.streams:
-            known, refused = {**ATTEMPTS, **STREAM}, dict.fromkeys(UNARY, NO_UNARY)
+            known, refused = {**RETRIES, **STREAM}, dict.fromkeys(UNARY, NO_UNARY)
         else:
-            known, refused = {**ATTEMPTS, **UNARY}, dict.fromkeys(STREAM, NO_STREAM)
+            known, refused = {**RETRIES, **UNARY}, dict.fromkeys(STREAM, NO_STREAM)
         found = self._section(node, where, known, refused | dict.fromkeys(WHOLE, NO_METHODS))
-        if found.get("retries.attempts") and not method.repeatable and isinstance(node, Map):
+        asked = found.get("retries.attempts", 0) > 0 and found.get(AFTER) is not RetryAfter.UNSENT
+        if not method.repeatable and (asked or found.get(AFTER) is RetryAfter.UNAVAILABLE):
             text = (
                 f"{where} may not be repeated: its proto declares no `idempotency_level`. Remove `retries` "
-                "(what was never sent is tried again all the same), or declare the level in the proto"
+                "or write `after: unsent` (then what was never sent is tried again), or declare the level"
             )
-            self.values.wrong(node.get("retries") or node, text)
+            self.values.wrong(get(node, "retries") or node, text)
         return found
 
     def _section(
@@ -120,23 +137,23 @@ class TrafficReader:
         """The values that stand in a section, by place."""
         found: dict[str, Any] = {}
         refused = refused or {}
-        for place, entry in self._places(node, where, {*known, *refused}) if node else ():
+        for place, key, value in self._places(node, where, {*known, *refused}) if node else ():
             if place in refused:
-                self.values.wrong(entry.key, f"`{place}` in {where}: {refused[place]}")
+                self.values.wrong(key, f"`{place}` in {where}: {refused[place]}")
             elif place in known:
-                found[place] = known[place](self.values, entry.value, f"`{place}`")
+                found[place] = known[place](self.values, value, f"`{place}`")
         return found
 
-    def _places(self, node: Node, where: str, places: set[str]) -> Iterator[tuple[str, Entry]]:
+    def _places(self, node: Node, where: str, places: set[str]) -> Iterator[tuple[str, ScalarNode, Node]]:
         """The entries of a section and of the groups in it, each with its place."""
-        for entry in self.values.entries(node, where, {place.split(".")[0] for place in places}):
-            group = entry.key.value
+        for key, value in self.values.entries(node, where, {place.split(".")[0] for place in places}):
+            group = key.value
             inner = {place.split(".")[1] for place in places if place.startswith(f"{group}.")}
             if not inner:
-                yield group, entry
+                yield group, key, value
                 continue
-            for below in self.values.entries(entry.value, f"`{group}` of {where}", inner):
-                yield f"{group}.{below.key.value}", below
+            for name, below in self.values.entries(value, f"`{group}` of {where}", inner):
+                yield f"{group}.{name.value}", name, below
 
     def _traffic(self, name: str, settings: Settings) -> Traffic:
         def group(prefix: str) -> dict[str, Any]:
@@ -164,4 +181,5 @@ def _method_traffic(method: Method, settings: Settings) -> MethodTraffic:
         idle_timeout=settings["idle_timeout"] if method.streams else None,
         max_duration=settings["max_duration"] if method.streams else None,
         attempts=settings["retries.attempts"],
+        after=settings.get(AFTER) or (RetryAfter.UNAVAILABLE if method.repeatable else RetryAfter.UNSENT),
     )

@@ -11,16 +11,22 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum
+from typing import TypeVar
+
+from yaml import MappingNode, Node, ScalarNode, SequenceNode
 
 from mesh.methods import BY_WORKLOAD, IDENTITIES, SERVERS, Method
-from mesh.policy_nodes import Entry, List, Map, Mistake, Node, Word
+from mesh.policy_nodes import TEXT_TAG, Mistake, PolicyError, line_of, word
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000}
 _DURATION = re.compile(r"([1-9][0-9]{0,8})(ms|s|m|h)")
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
 _PERCENT = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,4})?")
 _VERSION = re.compile(r"[a-z][a-z0-9.-]{0,30}")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
 ALL = "*"
+E = TypeVar("E", bound=Enum)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -29,6 +35,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     folded = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word.lower(), list(folded), n=1)
     return f"did you mean `{folded[close[0]]}`?" if close else f"known: {', '.join(names) or 'none'}"
+
+
+def known(name: str | None, names: Iterable[str | None]) -> None:
+    """Raises PolicyError for a name that is none of these."""
+    names = list(names)
+    if name not in names:
+        advice = nearest(str(name), filter(None, names))
+        raise PolicyError([Mistake(0, f"`{name}` is not known; {advice}")])
 
 
 def say(length: timedelta) -> str:
@@ -44,56 +58,68 @@ class Values:
 
     mistakes: list[Mistake] = field(default_factory=list)
 
-    def wrong(self, node: Node | Word, text: str) -> None:
-        """Note a mistake, unless the word is one that was told of already."""
-        if not (isinstance(node, Word) and node.broken):
-            self.mistakes.append(Mistake(node.span.line, text))
+    def wrong(self, node: Node, text: str) -> None:
+        """Note a mistake."""
+        self.mistakes.append(Mistake(line_of(node), text))
 
-    def entries(self, node: Node, what: str, known: Collection[str] | None = None) -> Iterator[Entry]:
-        """The entries of a map; those with a key that is not known are left out."""
-        if not isinstance(node, Map):
+    def entries(
+        self, node: Node, what: str, known: Collection[str] | None = None
+    ) -> Iterator[tuple[ScalarNode, Node]]:
+        """Keys and values of a map; those with a key that is not known, or stands twice, are left out."""
+        if not isinstance(node, MappingNode):
             self.wrong(node, f"{what} is a map; write `key: value`, or {{}} for nothing")
             return
-        for entry in node.entries:
-            if known is None or entry.key.value in known:
-                yield entry
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            if not isinstance(key, ScalarNode):
+                self.wrong(key, f"a key of {what} is a single word")
+            elif key.value in seen:
+                where = f"line {seen[key.value]} already; keep one of the two"
+                self.wrong(key, f"`{key.value}` stands on {where}")
+            elif known is not None and key.value not in known:
+                self.wrong(key, f"unknown key `{key.value}` in {what}; {nearest(key.value, known)}")
             else:
-                key = entry.key.value
-                self.wrong(entry.key, f"unknown key `{key}` in {what}; {nearest(key, known)}")
+                seen[key.value] = line_of(key)
+                yield key, value
 
     def keys(
         self, node: Node, what: str, known: Collection[str], needed: Collection[str] = ()
     ) -> dict[str, Node]:
         """A map with fixed keys."""
-        found = {entry.key.value: entry.value for entry in self.entries(node, what, known)}
+        found = {key.value: value for key, value in self.entries(node, what, known)}
         missing = [key for key in needed if key not in found]
         # a key that is not known may be one of those that are missed
-        if missing and isinstance(node, Map) and len(found) == len(node.entries):
+        if missing and isinstance(node, MappingNode) and len(found) == len(node.value):
             self.wrong(node, f"{what} lacks {' and '.join(f'`{key}`' for key in missing)}")
         return found
 
     def items(self, node: Node, what: str) -> Iterator[Node]:
         """The items of a list."""
-        if isinstance(node, List):
-            yield from node.items
+        if isinstance(node, SequenceNode):
+            yield from node.value
         else:
             self.wrong(node, f"{what} is a list; begin each entry with a dash, or write [] for nothing")
 
     def text(self, node: Node, what: str) -> str:
-        """A word or a quoted text."""
-        if isinstance(node, Word):
-            return node.value
-        self.wrong(node, f"{what} is a single value")
-        return ""
+        """A word or a quoted text, as it is written."""
+        found = word(node)
+        if found is None:
+            self.wrong(node, f"{what} is a single value")
+        return found or ""
 
     def name(self, node: Node, what: str, known: Collection[str]) -> str | None:
         """One of the known names."""
         found = self.text(node, what)
         if found in known:
             return found
-        if isinstance(node, Word):
+        if isinstance(node, ScalarNode):
             self.wrong(node, f"{what} `{found}` is not known; {nearest(found, known)}")
         return None
+
+    def choice(self, node: Node, what: str, kinds: type[E]) -> E | None:
+        """One of the values of an Enum."""
+        name = self.name(node, what, [str(kind.value) for kind in kinds])
+        return kinds(name) if name else None
 
     def identity(self, node: Node, what: str) -> str | None:
         """A workload that calls."""
@@ -103,34 +129,36 @@ class Values:
         """A workload that serves RPCs."""
         return self.name(node, what, SERVERS)
 
-    def method(self, word: Word, workload: str) -> Method | None:
+    def method(self, node: Node, workload: str) -> Method | None:
         """An RPC of this workload, by its name."""
-        ours: Mapping[str, Method] = {m.name: m for m in BY_WORKLOAD[workload].values() if not m.is_health}
-        if found := ours.get(word.value):
-            return found
-        if word.value in BY_WORKLOAD[workload]:
-            self.wrong(word, f"`{word.value}` is a health check, which everybody may ask; remove it")
+        name = word(node)
+        if name is None:
+            self.wrong(node, "a method is the name of an RPC")
             return None
-        elsewhere = [other for other in SERVERS if word.value in BY_WORKLOAD[other]]
-        advice = f"{' and '.join(elsewhere)} serves it" if elsewhere else nearest(word.value, ours)
-        self.wrong(word, f"{workload} serves no `{word.value}`; {advice}")
+        ours: Mapping[str, Method] = {m.name: m for m in BY_WORKLOAD[workload].values() if not m.is_health}
+        if found := ours.get(name):
+            return found
+        if name in BY_WORKLOAD[workload]:
+            self.wrong(node, f"`{name}` is a health check, which everybody may ask; remove it")
+            return None
+        elsewhere = [other for other in SERVERS if name in BY_WORKLOAD[other]]
+        advice = f"{' and '.join(elsewhere)} serves it" if elsewhere else nearest(name, ours)
+        self.wrong(node, f"{workload} serves no `{name}`; {advice}")
         return None
 
     def methods(self, node: Node | None, workload: str) -> frozenset[Method] | None:
         """The RPCs that a list names; None for all of them: no list, or "*" instead of one."""
-        if node is None or (isinstance(node, Word) and node.value == ALL):
+        if node is None or word(node) == ALL:
             return None
         found: set[Method] = set()
         for item in self.items(node, "`methods`"):
-            if not isinstance(item, Word):
-                self.wrong(item, "a method is the name of an RPC")
-            elif item.value == ALL:
+            if word(item) == ALL:
                 self.wrong(item, 'all methods are written `methods: "*"`, without a list')
             elif method := self.method(item, workload):
                 if method in found:
                     self.wrong(item, f"`{item.value}` stands in this list already; remove one")
                 found.add(method)
-        if isinstance(node, List) and not node.items:
+        if isinstance(node, SequenceNode) and not node.value:
             self.wrong(node, 'no method is named; name some, write "*" for all, or remove the entry')
         return frozenset(found)
 
@@ -138,7 +166,7 @@ class Values:
         """A whole number with its unit."""
         text = self.text(node, what)
         found = _DURATION.fullmatch(text)
-        if not found and isinstance(node, Word):
+        if not found and isinstance(node, ScalarNode):
             self.wrong(node, f"{what} is a time with a unit, such as 50ms, 2s, 5m or 1h, not `{text}`")
         if not found:
             return low
@@ -152,7 +180,7 @@ class Values:
         text = self.text(node, what)
         if _WHOLE.fullmatch(text) and low <= int(text) <= high:
             return int(text)
-        if isinstance(node, Word):
+        if isinstance(node, ScalarNode):
             self.wrong(node, f"{what} is a whole number from {low} to {high}, not `{text}`")
         return low
 
@@ -161,7 +189,7 @@ class Values:
         text = self.text(node, what)
         if _PERCENT.fullmatch(text) and (zero or float(text) > 0) and float(text) <= 100:
             return float(text)
-        if isinstance(node, Word):
+        if isinstance(node, ScalarNode):
             low = "from 0" if zero else "above 0 and"
             self.wrong(node, f"{what} is a number {low} up to 100, such as 5 or 0.5, not `{text}`")
         return 100.0
@@ -169,8 +197,18 @@ class Values:
     def version(self, node: Node, what: str) -> str:
         """The name of a version; it begins with a letter, since YAML makes the number 1.1 of `1.10`."""
         text = self.text(node, what)
-        if not _VERSION.fullmatch(text) and isinstance(node, Word):
+        if not _VERSION.fullmatch(text) and isinstance(node, ScalarNode):
             self.wrong(
                 node, f"{what} is a letter and then letters, digits, `.` or `-`, such as v2, not `{text}`"
             )
+        return text
+
+    def header_value(self, node: Node, what: str) -> str:
+        """A text that every reader of YAML takes for one: `1` and `yes` need quotes."""
+        text = self.text(node, what)
+        plain = isinstance(node, ScalarNode) and node.style is None
+        if plain and node.tag != TEXT_TAG:
+            self.wrong(node, f'`{text}` is no text to YAML; write "{text}" with quotes')
+        elif isinstance(node, ScalarNode) and not _HEADER_VALUE.fullmatch(text):
+            self.wrong(node, f"{what} is one line of letters, digits and signs")
         return text

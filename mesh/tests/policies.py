@@ -17,6 +17,7 @@ from mesh.policy import (
     Mirror,
     Outliers,
     Policy,
+    RetryAfter,
     RetryBudget,
     Traffic,
 )
@@ -40,9 +41,10 @@ def traffic(workload: str) -> Traffic:
 
 
 def of(method: Method) -> MethodTraffic:
+    after = RetryAfter.UNAVAILABLE if method.repeatable else RetryAfter.UNSENT
     if method.streams:
-        return MethodTraffic(method, None, timedelta(minutes=5), timedelta(hours=1), 1)
-    return MethodTraffic(method, timedelta(seconds=5), None, None, 2)
+        return MethodTraffic(method, None, timedelta(minutes=5), timedelta(hours=1), 1, after)
+    return MethodTraffic(method, timedelta(seconds=5), None, None, 2, after)
 
 
 def policy(*extra: Allow) -> Policy:

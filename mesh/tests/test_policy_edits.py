@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mesh.methods import BY_WORKLOAD, IDENTITIES, SERVERS, open_to
-from mesh.policy import Injected
-from mesh.policy_edits import NewFault, with_allow, with_fault, with_split, without_allow, without_faults
+from mesh.methods import BY_WORKLOAD, SERVERS
+from mesh.policy import AccessLogs, Injected, Telemetry
+from mesh.policy_edits import (
+    NewFault,
+    NewRoute,
+    with_access_logs,
+    with_allow,
+    with_attempts,
+    with_fault,
+    with_mirror,
+    with_route,
+    with_setting,
+    with_split,
+    with_timeout,
+    with_traces,
+    without_faults,
+    without_mirror,
+    without_routes,
+    without_split,
+)
 from mesh.policy_nodes import PolicyError
 from mesh.policy_reading import parse
+from mesh.tests.texts import TEXT, changed, comments
 
-FILE = Path(__file__).parents[2] / "envoy/mesh.yaml"
-TEXT = FILE.read_text()
 SLOW = NewFault("payments", delay="50ms", source="orders", methods=("ProcessPayment",))
 BROKEN = NewFault("payments", percentage="0.5", abort="UNAVAILABLE")
-
-
-def changed(before: str, after: str) -> list[str]:
-    """The lines that are gone and those that are new, with their signs."""
-    lines = difflib.ndiff(before.split("\n"), after.split("\n"))
-    return [line for line in lines if line[:2] in ("- ", "+ ")]
-
-
-def comments(text: str) -> list[str]:
-    return [line.strip() for line in text.split("\n") if line.strip().startswith("#")]
 
 
 def injected(text: str, source: str, name: str) -> Injected | None:
@@ -125,99 +129,6 @@ def test_weights_that_do_not_add_up_are_refused() -> None:
         with_split(TEXT, "inventory", {"v1": 90, "v2": 9})
 
 
-def test_a_method_is_added_to_the_rule_that_is_there() -> None:
-    after = with_allow(TEXT, "orders", "inventory", ["GetStock"])
-    assert changed(TEXT, after)[1] == (
-        "+   - {from: orders, to: inventory, methods: [ReserveStock, ReleaseStock, CommitStock, GetStock]}"
-    )
-    assert parse(after).allowed("orders", "inventory", "GetStock")
-    assert without_allow(after, "orders", "inventory", ["GetStock"]) == TEXT
-
-
-def test_a_new_rule_stands_with_those_of_the_same_caller() -> None:
-    after = with_allow(TEXT, "orders", "shipping", ["BookShipment"])
-    lines = after.split("\n")
-    place = lines.index("  - {from: orders, to: shipping, methods: [BookShipment]}")
-    assert "from: orders, to: notifications" in lines[place - 1]
-    assert without_allow(after, "orders", "shipping") == TEXT
-
-
-def test_a_caller_without_rules_gets_its_first_at_the_end() -> None:
-    after = with_allow(TEXT, "bff-web", "orders", ["*"])
-    assert changed(TEXT, after) == ['+   - {from: bff-web, to: orders, methods: "*"}']
-    assert parse(after).allowed("bff-web", "orders", "WatchOrder")
-    assert not parse(after).allowed("bff-web", "orders", "CloseOrder")
-    assert without_allow(after, "bff-web", "orders") == TEXT
-
-
-def test_all_methods_are_added_one_by_one_where_some_are_listed() -> None:
-    after = with_allow(TEXT, "orders", "inventory", ["*"])
-    assert parse(after).allowed("orders", "inventory", "GetStock")
-    assert not parse(after).allowed("orders", "inventory", "Restock")
-
-
-def test_a_method_goes_from_a_list_in_lines_and_its_neighbours_stay() -> None:
-    after = without_allow(TEXT, "worker", "orders", ["ConfirmOrder", "DeliverOrder"])
-    assert changed(TEXT, after) == ["-       - ConfirmOrder", "-       - DeliverOrder"]
-    back = with_allow(after, "worker", "orders", ["ConfirmOrder", "DeliverOrder"])
-    assert parse(back).callers(BY_WORKLOAD["orders"]["ConfirmOrder"]) == {"worker", "operator"}
-    assert comments(back) == comments(TEXT)
-
-
-def test_a_method_goes_from_all_of_them() -> None:
-    after = without_allow(TEXT, "edge", "orders", ["PlaceOrder"])
-    policy = parse(after)
-    assert not policy.allowed("edge", "orders", "PlaceOrder")
-    assert policy.allowed("edge", "orders", "GetOrder")
-    assert len(changed(TEXT, after)) == 2
-
-
-def test_the_last_method_takes_its_rule_with_it() -> None:
-    after = without_allow(TEXT, "orders", "products", ["BatchGetProducts"])
-    assert changed(TEXT, after) == ["-   - {from: orders, to: products, methods: [BatchGetProducts]}"]
-
-
-def test_what_is_so_already_changes_nothing() -> None:
-    assert with_allow(TEXT, "orders", "inventory", ["ReserveStock"]) == TEXT
-    assert with_allow(TEXT, "edge", "orders", ["PlaceOrder"]) == TEXT
-    assert without_allow(TEXT, "orders", "shipping") == TEXT
-    assert without_allow(TEXT, "orders", "inventory", ["GetStock"]) == TEXT
-
-
-@pytest.mark.parametrize(
-    ("source", "target", "methods", "said"),
-    [
-        ("ordrs", "users", ["GetContact"], "did you mean `orders`?"),
-        ("orders", "worker", ["GetContact"], "`worker` is not known"),
-        ("orders", "users", ["GetKontact"], "did you mean `GetContact`?"),
-        ("edge", "payments", ["GetPayment"], "edge may never call `GetPayment`"),
-        ("edge", "orders", ["CloseOrder"], "edge may never call `CloseOrder` of orders"),
-        ("edge", "orders", ["PlaceOdrer"], "did you mean `PlaceOrder`?"),
-    ],
-)
-def test_a_permission_that_the_file_may_not_hold_is_refused(
-    source: str, target: str, methods: list[str], said: str
-) -> None:
-    with pytest.raises(PolicyError) as caught:
-        with_allow(TEXT, source, target, methods)
-    assert said in str(caught.value)
-
-
-def test_a_revocation_of_what_there_is_not_is_refused() -> None:
-    for source, target, method in [
-        ("ordrs", "users", "*"),
-        ("orders", "userz", "*"),
-        ("orders", "users", "X"),
-    ]:
-        with pytest.raises(PolicyError, match="is not known"):
-            without_allow(TEXT, source, target, [method])
-
-
-def test_a_permission_that_a_fault_needs_is_not_revoked_silently() -> None:
-    with pytest.raises(PolicyError, match="so this never happens"):
-        without_allow(with_fault(TEXT, SLOW), "orders", "payments")
-
-
 def test_a_section_that_is_missing_is_made() -> None:
     text = TEXT[: TEXT.index("# --- split")]
     after = with_fault(with_split(text, "users", {"v1": 100}), BROKEN)
@@ -232,11 +143,31 @@ def test_a_comment_behind_a_section_stays() -> None:
     assert without_faults(after) == text
 
 
-def test_what_a_command_cannot_change_without_loss_is_refused() -> None:
-    text = TEXT.replace("faults: []", "faults: [{to: users, delay: 1s, percentage: 1}]")
-    with pytest.raises(PolicyError, match="give each entry a line"):
-        with_fault(text, BROKEN)
-    with pytest.raises(PolicyError, match="give each entry a line"):
+def test_what_is_written_in_brackets_is_changed_there() -> None:
+    old = "{to: users, delay: 1s, percentage: 1}"
+    text = TEXT.replace("faults: []", f"faults: [{old}]").replace("split: {}", "split: {users: {v1: 100}}")
+    both = with_fault(with_split(text, "orders", {"v2": 100}), BROKEN)
+    assert "\nsplit: {users: {v1: 100}, orders: {v2: 100}}\n" in both
+    assert f"\nfaults: [{{to: payments, abort: UNAVAILABLE, percentage: 0.5}}, {old}]\n" in both
+    assert without_split(without_faults(both, to="payments"), "orders") == text
+    assert without_faults(without_split(text)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("faults: []", "faults: [{to: users, delay: 1s, percentage: 1},  # slow\n  ]"),
+        ("split: {}", "split:\n  users:\n    v1: 90  # the old one\n    v2: 10"),
+    ],
+)
+def test_a_change_that_would_lose_a_comment_is_refused(before: str, after: str) -> None:
+    with pytest.raises(PolicyError, match="a comment here would be lost; change this by hand"):
+        with_split(without_faults(TEXT.replace(before, after)), "users", {"v1": 100})
+
+
+def test_an_entry_that_begins_below_its_dash_is_left_to_a_hand() -> None:
+    text = TEXT.replace("faults: []", "faults:\n  -\n    {to: users, delay: 1s, percentage: 1}")
+    with pytest.raises(PolicyError, match="begin each entry on a line of its own"):
         without_faults(text)
 
 
@@ -246,29 +177,139 @@ def test_a_file_that_is_wrong_already_is_not_changed() -> None:
         without_faults(text)
 
 
-GRANTS = [
-    (source, target, name)
-    for source in IDENTITIES
-    for target in SERVERS
-    for name, method in BY_WORKLOAD[target].items()
-    if source != target and open_to(source, method) and not method.is_health
-]
+def test_the_same_fault_again_changes_nothing_not_even_the_comment_behind_it() -> None:
+    text = with_fault(TEXT, SLOW).replace("percentage: 100}", "percentage: 100}  # the demo")
+    assert with_fault(text, SLOW) == text
+    again = with_fault(with_fault(text, BROKEN), BROKEN)
+    assert again == with_fault(text, BROKEN)
 
 
-@settings(deadline=None, max_examples=20)
-@given(st.lists(st.tuples(st.booleans(), st.sampled_from(GRANTS)), max_size=5))
-def test_permissions_are_given_and_taken_in_any_order_and_no_comment_outside_is_lost(
-    steps: list[tuple[bool, tuple[str, str, str]]],
+CANARY = NewRoute("inventory", "v2", {"x-canary": "1"}, source="orders", methods=("GetStock", "ReserveStock"))
+
+
+def test_a_route_is_one_line_in_front_and_goes_again() -> None:
+    text = with_allow(TEXT, "orders", "inventory", ["GetStock"])
+    one = with_route(text, NewRoute("inventory", "v3", {"x-any": "*"}))
+    both = with_route(one, CANARY)
+    line = 'from: orders, methods: [GetStock, ReserveStock], headers: {x-canary: "1"}, version: v2}'
+    assert changed(one, both) == [f"+   - {{to: inventory, {line}"]
+    assert [route.version for route in parse(both).routes] == ["v2", "v3"]
+    assert with_route(both, CANARY) == both
+    assert without_routes(both, source="orders") == one
+    assert without_routes(both, to="inventory") == without_routes(both) == text
+
+
+def test_a_route_takes_the_place_of_one_that_would_get_no_call_any_more() -> None:
+    one = with_route(TEXT, NewRoute("inventory", "v3", {"x-a": "1"}))
+    after = with_route(
+        with_route(one, NewRoute("inventory", "v2", {"x-a": "2"})), NewRoute("inventory", "v4", {"x-a": "1"})
+    )
+    assert [route.version for route in parse(after).routes] == ["v4", "v2"]
+
+
+def test_a_route_that_is_wrong_is_refused_as_it_would_be_in_the_file() -> None:
+    for route, said in [
+        (NewRoute("inventory", "v2"), "`headers` names none"),
+        (NewRoute("inventory", "2", {"x-a": "1"}), "`version` is a letter and then"),
+        (NewRoute("inventory", "v2", {"X-A": "1"}), "is not lower-case letters"),
+        (NewRoute("inventory", "v2", {"x-a": "1\r\nallow: []"}), "is more than one line"),
+    ]:
+        with pytest.raises(PolicyError, match=said):
+            with_route(TEXT, route)
+
+
+def test_a_mirror_is_set_changed_and_taken_away() -> None:
+    one = with_mirror(TEXT, "products", "v2")
+    assert changed(TEXT, one)[2:] == ['+   products: {version: v2, percentage: 100, methods: "*"}']
+    two = with_mirror(one, "inventory", "v3", "0.5", ["ReserveStock", "GetStock"])
+    found = parse(two).mirror["inventory"]
+    assert (found.version, found.percentage, len(found.methods)) == ("v3", 0.5, 2)
+    assert with_mirror(two, "inventory", "v3", "0.5", ["ReserveStock", "GetStock"]) == two
+    assert with_mirror(two, "products", "v4") == two.replace(
+        "\n  products: {version: v2", "\n  products: {version: v4"
+    )
+    assert without_mirror(two, "inventory") == one
+    assert without_mirror(two) == without_mirror(TEXT) == TEXT
+    with pytest.raises(PolicyError, match="did you mean `inventory`"):
+        without_mirror(two, "inventry")
+
+
+def test_telemetry_is_set_where_it_stands_or_anew() -> None:
+    after = with_traces(with_access_logs(TEXT, "off"), "0.5")
+    assert changed(TEXT, after)[1::2] == ['+   access_logs: "off"', "+   traces: 0.5"]
+    assert parse(after).telemetry == Telemetry(AccessLogs.OFF, 0.5)
+    assert with_access_logs(with_traces(after, "100"), "errors") == TEXT
+    bare = TEXT[: TEXT.index("# --- telemetry")]
+    assert with_access_logs(bare, "all") == f"{bare}telemetry:\n  access_logs: all\n"
+    with pytest.raises(PolicyError, match="`access_logs` `some` is not known"):
+        with_access_logs(TEXT, "some")
+
+
+def attempts(text: str, workload: str, method: str) -> int:
+    return parse(text).traffic[workload].methods[method].attempts
+
+
+def test_retries_are_turned_off_and_on_for_all() -> None:
+    after = with_attempts(TEXT, 0)
+    assert changed(TEXT, after) == ["-       attempts: 2", "+       attempts: 0"]
+    assert {rule.attempts for found in parse(after).traffic.values() for rule in found.methods.values()} == {
+        0
+    }
+    assert with_attempts(after, 2) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("workload", "method", "line"),
+    [
+        ("users", None, "+   users: {retries: {attempts: 0}}"),
+        ("users", "GetUser", "+   users: {methods: {GetUser: {retries: {attempts: 0}}}}"),
+        ("inventory", "GetStock", "+       GetStock: {retries: {attempts: 0}}"),
+        ("inventory", None, "+     retries: {attempts: 0}"),
+        ("payments", "ProcessPayment", "+       ProcessPayment: {retries: {after: unsent, attempts: 0}}"),
+        ("orders", "PlaceOrder", "+       PlaceOrder: {timeout: 60s, retries: {attempts: 0}}"),
+    ],
+)
+def test_retries_of_a_workload_or_a_method_are_turned_off_and_are_again_as_they_were(
+    workload: str, method: str | None, line: str
 ) -> None:
-    text = TEXT
-    for gives, (source, target, name) in steps:
-        before = parse(text)
-        text = (with_allow if gives else without_allow)(text, source, target, [name])
-        after = parse(text)
-        assert after.allowed(source, target, name) is gives
-        differ = [grant for grant in GRANTS if before.allowed(*grant) is not after.allowed(*grant)]
-        assert differ in ([], [(source, target, name)])
-    assert comments(text) == comments(TEXT)
+    after = with_attempts(TEXT, 0, workload, method)
+    assert [new for new in changed(TEXT, after) if new.startswith("+")] == [line]
+    assert attempts(after, workload, method or next(iter(BY_WORKLOAD[workload]))) == 0
+    assert with_attempts(after, 0, workload, method) == after
+    assert with_setting(after, "retries.attempts", None, workload, method) == TEXT
+
+
+def test_a_timeout_is_set_and_taken_away_and_its_neighbours_stay() -> None:
+    after = with_timeout(with_timeout(TEXT, "3s", "payments"), "4s", "payments", "CancelPayment")
+    rules = parse(after).traffic["payments"].methods
+    found = [rules[name].timeout for name in ("GetPayment", "CancelPayment", "RedriveDeadLetters")]
+    assert found == [timedelta(seconds=seconds) for seconds in (3, 4, 60)]
+    assert comments(after) == comments(TEXT)
+    back = with_setting(after, "timeout", None, "payments", "CancelPayment")
+    assert with_setting(back, "timeout", None, "payments") == TEXT
+    assert with_setting(TEXT, "timeout", None, "users") == TEXT
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "workload", "method", "said"),
+    [
+        ("timeout", "3s", "user", None, "did you mean `users`?"),
+        ("timeout", "3s", "users", "GetUsr", "did you mean `GetUser`?"),
+        ("timeout", "soon", "users", None, "`timeout` is a time with a unit"),
+        ("timeot", "3s", "users", None, "did you mean `timeout`?"),
+        ("timeot", None, "users", None, "did you mean `timeout`?"),
+        ("timeout", None, "defaults", None, "`traffic.defaults` lacks `timeout`"),
+        ("timeout", "3s", "defaults", "GetUser", "`GetUser` is not known"),
+        ("retries.attempts", "2", "orders", "PlaceOrder", "`PlaceOrder` may not be repeated"),
+        ("timeout.x", "3s", "defaults", None, "did you mean `timeout`?"),
+    ],
+)
+def test_a_setting_that_is_wrong_is_refused(
+    setting: str, value: str | None, workload: str, method: str | None, said: str
+) -> None:
+    with pytest.raises(PolicyError) as caught:
+        with_setting(TEXT, setting, value, workload, method)
+    assert said in str(caught.value)
 
 
 @settings(deadline=None, max_examples=8)

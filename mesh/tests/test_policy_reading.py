@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mesh.methods import BY_WORKLOAD
-from mesh.policy import UNSENT, AccessLogs, Balancing, Breaker, Injected, Policy, Telemetry
+from mesh.policy import UNANSWERED, UNSENT, AccessLogs, Balancing, Breaker, Injected, Policy, Telemetry
 from mesh.policy_nodes import PolicyError
 from mesh.policy_reading import load, parse
 
@@ -107,7 +107,7 @@ AT_TRAFFIC = [
     ("  orders: {retries: 3}", "`retries` of `traffic.orders` is a map"),
     ("  orders: {timeout: 2}", "`timeout` is a time with a unit, such as 50ms, 2s, 5m or 1h, not `2`"),
     ("  orders: {timeout: 0s}", "not `0s`"),
-    ("  orders: {timeout: 2 s}", "behind the value"),
+    ("  orders: {timeout: 2 s}", "not `2 s`"),
     ("  orders: {timeout: 1.5s}", "not `1.5s`"),
     ("  orders: {timeout: 9ms}", "`timeout` is from 10ms to 5m, not 9ms"),
     ("  orders: {timeout: 1h}", "`timeout` is from 10ms to 5m, not 1h"),
@@ -140,7 +140,25 @@ AT_TRAFFIC = [
         "  orders: {methods: {GetOrder: {time: 1s}}}",
         "unknown key `time` in `GetOrder`; did you mean `timeout`?",
     ),
-    ("  orders: n", "`n` is no text to YAML"),
+    ("  orders: n", "`traffic.orders` is a map; write `key: value`"),
+    ("  orders:", "`traffic.orders` is a map; write `key: value`"),
+    ("  orders: {timeout: }", "`timeout` is a time with a unit, such as 50ms, 2s, 5m or 1h, not ``"),
+    ("  orders: {timeout: 2s, timeout: 3s}", f"`timeout` stands on line {NEXT} already; keep one of the two"),
+    ("  orders: {<<: {timeout: 3s}}", "unknown key `<<` in `traffic.orders`"),
+    ("  orders: {[a]: 3s}", "a key of `traffic.orders` is a single word"),
+    (
+        "  orders: {methods: {GetOrder: {retries: {after: reset}}}}",
+        "`reset` is not known; known: unavailable, un",
+    ),
+    (
+        "  orders: {methods: {PlaceOrder: {retries: {after: unavailable}}}}",
+        "`PlaceOrder` may not be repeated",
+    ),
+    (
+        "  orders: {methods: {PlaceOrder: {retries: {attempts: 1, after: unavailable}}}}",
+        "write `after: unsent`",
+    ),
+    ("  orders: {retries: {after: unsent}}", "unknown key `after` in `retries` of `traffic.orders`"),
 ]
 
 
@@ -164,8 +182,11 @@ AT_SHAPING = [
     ("split: []", 1, "`split` is a map"),
     ("splits: {}", 1, "unknown key `splits` in the policy; did you mean `split`?"),
     ('routes:\n  - {to: inventory, headers: {X-A: "1"}, version: v2}', 2, "is not lower-case letters"),
-    ("routes:\n  - {to: inventory, headers: {x-a: 1}, version: v2}", 2, '`1` is a number to YAML; write "1"'),
+    ("routes:\n  - {to: inventory, headers: {x-a: 1}, version: v2}", 2, '`1` is no text to YAML; write "1"'),
     ("routes:\n  - {to: inventory, headers: {x-a: yes}, version: v2}", 2, "`yes` is no text to YAML"),
+    ("routes:\n  - {to: inventory, headers: {x-a: }, version: v2}", 2, 'write "" with quotes'),
+    ('routes:\n  - {to: inventory, headers: {x-a: ""}, version: v2}', 2, "is one line of letters"),
+    ('routes:\n  - {to: inventory, headers: {x-a: "a\\nb"}, version: v2}', 2, "is one line of letters"),
     ("routes:\n  - {to: inventory, headers: {}, version: v2}", 2, "`headers` names none"),
     ("routes:\n  - {to: inventory, headers: {x-a: b}}", 2, "an entry of `routes` lacks `version`"),
     ("routes:\n  - {to: inventory, from: users, headers: {x-a: b}, version: v2}", 2, "users may call none"),
@@ -224,7 +245,7 @@ def test_a_wrong_value_of_telemetry_is_refused(line: str, said: str) -> None:
         ("telemetry: {}", Telemetry(AccessLogs.ERRORS, 100.0)),
         ("telemetry: {access_logs: all}", Telemetry(AccessLogs.ALL, 100.0)),
         ("telemetry: {traces: 0}", Telemetry(AccessLogs.ERRORS, 0.0)),
-        ('telemetry: {access_logs: "off", traces: 0.5}', Telemetry(AccessLogs.OFF, 0.5)),
+        ("telemetry: {access_logs: off, traces: 0.5}", Telemetry(AccessLogs.OFF, 0.5)),
     ],
 )
 def test_telemetry_that_is_not_said_is_errors_and_every_trace(more: str, expected: Telemetry) -> None:
@@ -233,7 +254,7 @@ def test_telemetry_that_is_not_said_is_errors_and_every_trace(more: str, expecte
 
 def test_all_mistakes_are_told_at_once_by_line() -> None:
     more = "  orders: {timeout: soon}\nsplit:\n  users: {v1: 1}\n"
-    more += "faults:\n  - {to: nobody, abort: no, percentage: 5}\n"
+    more += "faults:\n  - {to: users, abort: no, percentage: x}\n"
     told = mistakes("allow:\n  - {from: a, to: b, methods: []}\n" + DEFAULTS + more)
     assert [line for line, _ in told] == [2, 2, NEXT, NEXT + 2, NEXT + 4, NEXT + 4]
 
@@ -289,6 +310,16 @@ def test_a_method_differs_from_its_workload_in_what_it_says_only() -> None:
 
 def test_a_default_number_of_tries_holds_for_placing_an_order_as_far_as_nothing_was_sent() -> None:
     assert policy("").traffic["orders"].methods["PlaceOrder"].retry_on == UNSENT
+
+
+def test_a_method_that_must_know_what_was_sent_is_repeated_only_if_nothing_was() -> None:
+    more = "  orders:\n    methods:\n      GetOrder: {retries: {after: unsent}}\n"
+    more += "      ListOrders: {retries: {after: unavailable}}\n"
+    more += "      PlaceOrder: {retries: {attempts: 3, after: unsent}}\n"
+    rules = policy(more).traffic["orders"].methods
+    assert (rules["GetOrder"].attempts, rules["GetOrder"].retry_on) == (2, UNSENT)
+    assert rules["ListOrders"].retry_on == rules["CancelOrder"].retry_on == UNSENT + UNANSWERED
+    assert (rules["PlaceOrder"].attempts, rules["PlaceOrder"].retry_on) == (3, UNSENT)
 
 
 def test_a_split_has_weights_by_version() -> None:
