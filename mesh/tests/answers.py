@@ -14,10 +14,10 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from kit.channels import UNSENT_HEADER
 from mesh.policy import Policy, Traffic
 from mesh.tests.fleet import Fleet, Inventory
 from mesh.tests.policies import policy, without_extras
-from mesh.unsent import HEADER
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc
 
@@ -36,7 +36,7 @@ class Answer:
     @property
     def unsent(self) -> bool:
         """A proxy said that the application has not heard it."""
-        return self.headers.get(HEADER) == "1"
+        return self.headers.get(UNSENT_HEADER) == "1"
 
 
 async def answer(mesh: Fleet, metadata: tuple[tuple[str, str], ...] = (), timeout: float = 5) -> Answer:
