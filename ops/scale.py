@@ -71,7 +71,7 @@ def with_one_more(suite: Suite, instance: Instance) -> Suite:
         larger.start(part)
         larger.wait_ready(part, READY_SECONDS)
     with mesh_client.control_plane(larger) as control:
-        control.readmit(instance.name)  # answers when every caller knows it
+        roll.admitted(larger, control, instance)
     return larger
 
 
