@@ -36,8 +36,8 @@ def stats(where: Path | int, query: str) -> Mapping[str, Any]:
 
 
 def well(where: Path | int, cluster: str, port: int) -> bool:
-    """Whether this Envoy has found the instance at this port of a cluster well, and sends it calls. True for an
-    Envoy that has no such cluster. Raises NoAnswer.
+    """Whether this Envoy has found the instance at this port of a cluster well, and sends it calls. True for
+    one that has no such cluster. Raises NoAnswer.
     """
     for known in stats(where, "/clusters?format=json").get("cluster_statuses", ()):
         if known["name"] == cluster:
