@@ -91,7 +91,14 @@ class ControlPlane:
         try:
             return method(request, timeout=CALL_SECONDS)
         except grpc.RpcError as error:
-            raise SuiteError(f"the control plane says {client.refusal(error)}") from error
+            raise SuiteError(_said(error)) from error
+
+
+def _said(error: grpc.RpcError) -> str:
+    told = client.refusal(error)
+    if told.reason:
+        return f"the control plane says {told}"
+    return f"the control plane does not answer ({told.code}); `make status` shows it, `make logs S={CONTROL}` why"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -56,5 +57,6 @@ def test_the_entries_serve_what_they_serve_in_the_mesh(straight: Suite) -> None:
     ):
         with grpc.insecure_channel(straight.address(entry)) as channel:
             with pytest.raises(grpc.RpcError) as caught:
-                channel.unary_unary(method)(b"", timeout=10)
+                call: Any = channel.unary_unary(method)
+                call(b"", timeout=10)
             assert caught.value.code() is code
