@@ -14,7 +14,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail approve load compare mesh scale roll lab-latency lab-availability grpcurl lock \
+  lag mail approve load compare mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -76,8 +76,8 @@ rebuild: install ## Let a service build its read model anew from all events: S=a
 
 # `make mesh fault TO=payments DELAY=200ms`: the second word is the command, and no goal of its own
 ifeq (mesh,$(firstword $(MAKECMDGOALS)))
-MESH_COMMAND := $(word 2,$(MAKECMDGOALS))
-ifneq (,$(MESH_COMMAND))
+MESH_COMMAND := $(or $(word 2,$(MAKECMDGOALS)),proxies)
+ifneq (,$(word 2,$(MAKECMDGOALS)))
 .PHONY: $(MESH_COMMAND)
 $(MESH_COMMAND): ; @:
 endif
@@ -97,6 +97,9 @@ lab-latency: install ## What slow services cost, injected by the mesh: N=20 JSON
 
 lab-availability: install ## What failing services cost, with and without second tries: N=300 JSON=1
 	@$(OPS) lab_availability
+
+lab-mesh: install ## What the sidecars cost, beside the same suite without them: N=200 JSON=1
+	@$(OPS) lab_mesh
 
 ##@ Use it
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mesh.proxies import Proxies
 from mesh.registry import Registry
-from mesh.snapshot import name_of
+from mesh.snapshot import TYPES, name_of
 from mesh.world import World
 
 
@@ -40,6 +40,16 @@ class Acknowledgements:
 
         def behind() -> list[str]:
             return self._behind(change, name_of(type_url), concerns)
+
+        return tuple(await self._proxies.wait(behind, seconds))
+
+    async def wait_for_all(self, seconds: float) -> tuple[str, ...]:
+        """The same for every type and every proxy."""
+        change = self._world.changes
+
+        def behind() -> list[str]:
+            found = [self._behind(change, name_of(one), _everybody) for one in TYPES]
+            return sorted({name for names in found for name in names})
 
         return tuple(await self._proxies.wait(behind, seconds))
 

@@ -133,7 +133,8 @@ class AdsServicer:
                     # a changed cluster waits up to 15 s for its endpoints, which it has been told before
                     due |= {ENDPOINTS} if type_url == CLUSTER else set()
             proxy.told = change
-            if self._keeper is not None and taken_in_full(subscriptions, snapshot):
+            proxy.whole = taken_in_full(subscriptions, snapshot)
+            if self._keeper is not None and proxy.whole:
                 self._keeper.taken(proxy.node, snapshot)
             self._proxies.moved()
             if reading.done() and requests.empty():

@@ -76,8 +76,10 @@ def workload(name: str, spiffe_id: str, traffic: Traffic) -> Cluster:
         # what the registry takes out is out, whatever its health was
         ignore_health_on_host_removal=True,
     )
-    # else Envoy collects for a second who is ill or put out, and goes on calling him
+    # by default held back for a second: an instance would be called after its drain is acknowledged
     cluster.common_lb_config.update_merge_window.SetInParent()
+    # by default below half of the instances all are called again, those that drain too: only if none is well
+    cluster.common_lb_config.healthy_panic_threshold.value = 1
     cluster.lb_subset_config.fallback_policy = Cluster.LbSubsetConfig.LbSubsetFallbackPolicy.ANY_ENDPOINT
     cluster.lb_subset_config.subset_selectors.add().keys.append(SUBSET_KEY)
     _http2(cluster)

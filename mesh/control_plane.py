@@ -37,7 +37,9 @@ class ControlPlane:
         )
         self.join = JoinCredentials(directory / "join")
         self._kept = KeptSnapshots(directory)
-        acknowledgements = Acknowledgements(self.world, self.registry, self.proxies, now)
+        self.acknowledgements = acknowledgements = Acknowledgements(
+            self.world, self.registry, self.proxies, now
+        )
         self.traffic = Traffic(self.world, self.registry, acknowledgements, now)
         self.membership = Membership(self.traffic, self.world, self.join, self.proxies, self._kept)
         self.rotation = RootRotation(self.authority, self.world, acknowledgements, self.keep)
@@ -72,8 +74,10 @@ class ControlPlane:
         await asyncio.to_thread(self._kept.write)
 
     def _told(self, policy: Policy) -> list[Snapshot]:
-        """What the connected proxies would be told."""
-        return [self.world.preview(proxy.node, policy) for proxy in self.proxies.all()]
+        """What the connected proxies would be told that is not what they are told now."""
+        nodes = [proxy.node for proxy in self.proxies.newest().values()]
+        then = {node: self.world.preview(node, policy) for node in nodes}
+        return [found for node, found in then.items() if found != self.world.snapshot(node)]
 
     def _changed(self) -> None:
         self.world.changed()

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
+from envoy.config.core.v3.address_pb2 import Address, Pipe
 from envoy.config.listener.v3.listener_pb2 import Listener
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
+from envoy.extensions.filters.http.router.v3.router_pb2 import Router
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     HttpConnectionManager,
 )
 from google.protobuf.json_format import MessageToDict
 
+from mesh.listeners import MANAGER, ROUTER, http_filter
 from mesh.snapshot import CLUSTER, LISTENER, ROUTES, Snapshot
 
 SECONDS = 20.0
@@ -62,6 +65,8 @@ def bootstrap(snapshot: Snapshot) -> dict[str, Any]:
         _with_routes(Listener.FromString(found.value), routes)
         for found in snapshot.resources.get(LISTENER, {}).values()
     ]
+    if not listeners:  # an entry has its doors already
+        listeners = [_door(found) for found in routes.values()]
     clusters = [Cluster.FromString(found.value) for found in snapshot.resources.get(CLUSTER, {}).values()]
     service = {"envoy_grpc": {"cluster_name": "control-plane"}}
     return {
@@ -83,6 +88,16 @@ def _with_routes(listener: Listener, routes: dict[str, RouteConfiguration]) -> L
             if found.typed_config.Unpack(manager) and manager.HasField("rds"):
                 manager.route_config.CopyFrom(routes[manager.rds.route_config_name])
                 found.typed_config.Pack(manager)
+    return listener
+
+
+def _door(routes: RouteConfiguration) -> Listener:
+    """A listener for routes alone; the entry's own clusters are not known here."""
+    manager = HttpConnectionManager(stat_prefix=routes.name, http_filters=[http_filter(ROUTER, Router())])
+    manager.route_config.CopyFrom(routes)
+    manager.route_config.validate_clusters.value = False
+    listener = Listener(name=routes.name, address=Address(pipe=Pipe(path=routes.name)))
+    listener.filter_chains.add().filters.add(name=MANAGER).typed_config.Pack(manager)
     return listener
 
 

@@ -25,12 +25,12 @@ from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
+from kit.channels import UNSENT_HEADER
 from mesh.clusters import APPLICATION
 from mesh.envoy_values import share
 from mesh.listeners import INBOUND, http_filter
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import Injected, Policy
-from mesh.unsent import HEADER as UNSENT
 
 RBAC_FILTER, FAULT_FILTER = "envoy.filters.http.rbac", "envoy.filters.http.fault"
 CALLER_HEADER = "x-forwarded-client-cert"
@@ -58,8 +58,8 @@ def inbound_routes(workload: str, policy: Policy, trust_domain: str) -> RouteCon
         name=INBOUND,
         virtual_hosts=[VirtualHost(name=workload, domains=["*"], routes=routes)],
         # only a proxy can know it: neither side may say it; an answer of the proxy's own keeps it
-        request_headers_to_remove=[UNSENT],
-        response_headers_to_remove=[UNSENT],
+        request_headers_to_remove=[UNSENT_HEADER],
+        response_headers_to_remove=[UNSENT_HEADER],
     )
 
 

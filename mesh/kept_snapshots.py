@@ -73,13 +73,21 @@ class KeptSnapshots:
             self._unwritten.add(node.node_id)
 
     def write(self) -> None:
-        """Put on the disk what was taken since the last time. Blocks: for a thread beside the streams."""
+        """Put on the disk what was taken since the last time. Blocks: for a thread beside the streams.
+
+        Raises OSError when the disk does not take it; the next call tries again.
+        """
         with self._writing:
             while self._unwritten:
                 node_id = self._unwritten.pop()
                 kept = self._last.get(node_id)
-                if kept is not None:
+                if kept is None:
+                    continue
+                try:
                     private_files.write(self._path(node_id), _text(kept))
+                except OSError:
+                    self._unwritten.add(node_id)
+                    raise
 
     def forget(self, node_id: str) -> None:
         """Remove what is kept for a node that is gone for good."""

@@ -31,7 +31,10 @@ from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import HeaderRoute, MethodTraffic, Mirror, Policy
 
 PREVIOUS_HOSTS = "envoy.retry_host_predicates.previous_hosts"
-OTHER_HOST_TRIES = 3
+OTHER_HOST_TRIES = 20
+"""How often another instance is drawn before the same one is tried again. One that is dead has nothing under
+way, and least_request draws it three times of four.
+"""
 UNKNOWN = 503
 """gRPC shows a 404 as UNIMPLEMENTED, which would say of a workload that is not known what is not true."""
 

@@ -29,6 +29,7 @@ class PolicyWatch:
         self._kept = directory / LAST_GOOD
         self._envoy = envoy
         self._seen = ""
+        self._looking = asyncio.Lock()
         self.mistakes = ""
         """Why the file as it is now does not hold; empty if it does."""
 
@@ -48,16 +49,24 @@ class PolicyWatch:
     async def look(
         self, snapshots: Callable[[Policy], list[Snapshot]], obey: Callable[[Policy], None]
     ) -> None:
-        """A round: take a change up if it is valid, and if Envoy takes what every proxy would be told."""
-        text = await asyncio.to_thread(self._path.read_text)
-        if text == self._seen:
-            return
-        self._seen = text
+        """Take a change up if it is valid, and if Envoy takes what the proxies would be told.
+
+        Two looks at once are one after the other, so that whoever has looked knows how it stands.
+        """
+        async with self._looking:
+            text = await asyncio.to_thread(self._path.read_text)
+            if text != self._seen:
+                self._seen = text
+                await self._take_up(text, snapshots, obey)
+
+    async def _take_up(
+        self, text: str, snapshots: Callable[[Policy], list[Snapshot]], obey: Callable[[Policy], None]
+    ) -> None:
         try:
             policy = parse(text)
-            if self._envoy is not None:
-                for snapshot in snapshots(policy):
-                    await asyncio.to_thread(validate, self._envoy, snapshot)
+            if (envoy := self._envoy) is not None:
+                dry_runs = [asyncio.to_thread(validate, envoy, found) for found in snapshots(policy)]
+                await asyncio.gather(*dry_runs)
         except (PolicyError, Refused) as error:
             self._refuse(str(error))
             return

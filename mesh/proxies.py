@@ -51,6 +51,8 @@ class Proxy:
     types: dict[str, Told] = field(default_factory=dict)
     told: int = -1
     """It was sent everything up to this change of the world."""
+    whole: bool = False
+    """It has asked for everything that there is for it, and has taken it up."""
     ended: bool = False
 
     @property
@@ -59,8 +61,12 @@ class Proxy:
         return all(told.in_step for told in self.types.values())
 
     def has_taken(self, change: int, type_name: str) -> bool:
-        """Whether it has taken up what this change of the world means for one type of resource."""
-        return self.told >= change and self.types.get(type_name, Told()).in_step
+        """Whether it has taken up what this change of the world means for one type of resource.
+
+        One that has just come has not asked for every type yet, and goes on with what it had.
+        """
+        known = self.types.get(type_name)
+        return self.told >= change and (known.in_step if known else self.whole)
 
     def end(self) -> None:
         """End its stream; what it has stays with it."""

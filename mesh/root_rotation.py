@@ -43,11 +43,16 @@ class RootRotation:
         self._keep = keep  # what was acknowledged is on the disk: a sidecar could be started with it
         self._running = asyncio.Lock()
 
+    @property
+    def runs(self) -> bool:
+        """Whether somebody drives it now."""
+        return self._running.locked()
+
     async def run(self, seconds: float) -> AsyncGenerator[Progress, None]:
         """Begin, or go on. Each state is told twice: when it is entered, and when everybody has it, or the
         time for one step is up. Then it ends there.
         """
-        if self._running.locked():
+        if self.runs:
             raise Problem("conflict", "ROTATION_RUNS", "somebody rotates the root already: watch that one")
         async with self._running:
             if self._authority.rotation is Rotation.STEADY:

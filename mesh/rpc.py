@@ -91,9 +91,13 @@ class MeshServicer:
     async def GetPolicyState(
         self, request: pb.GetPolicyStateRequest, context: Any
     ) -> pb.GetPolicyStateResponse:
-        """Whether the file is in force."""
+        """Whether the file, as it is now, is in force, and at whom not yet."""
+        await self._plane.look()
         wrong = self._plane.watch.mistakes
-        return pb.GetPolicyStateResponse(in_force=not wrong, mistakes=messages.mistakes(wrong))
+        patience = min(request.wait.ToTimedelta().total_seconds(), _seconds())
+        behind = () if wrong else await self._plane.acknowledgements.wait_for_all(patience)
+        mistakes = messages.mistakes(wrong)
+        return pb.GetPolicyStateResponse(in_force=not wrong, mistakes=mistakes, behind_node_ids=behind)
 
 
 def _seconds() -> float:

@@ -28,9 +28,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
+from kit.channels import UNSENT_HEADER
 from mesh.policy import UNANSWERED, Policy
 
-HEADER = "x-ordermesh-unsent"
 ATTEMPT_HEADER = "x-envoy-attempt-count"
 """Which try this is, told by the caller's proxy; what a caller's application says of it is replaced."""
 CEL = "envoy.access_loggers.extension_filters.cel"
@@ -104,7 +104,7 @@ def _replies(first_try: AccessLogFilter, paths: Iterable[str]) -> LocalReplyConf
 
 def _told(condition: AccessLogFilter) -> ResponseMapper:
     option = HeaderValueOption(
-        header=HeaderValue(key=HEADER, value="1"),
+        header=HeaderValue(key=UNSENT_HEADER, value="1"),
         append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
     )
     return ResponseMapper(filter=condition, headers_to_add=[option])

@@ -73,11 +73,28 @@ def _node(
     )
 
 
+def _observed(site: Site, name: str, doors: Any) -> None:
+    """What the entry tells of its calls: a line for each that fails, and spans where there is a collector."""
+    from google.protobuf.json_format import MessageToDict
+
+    from mesh import access_logs, tracing
+    from mesh.observing import Observing
+
+    observing = Observing(name, traces=100.0, collector=site.otlp)
+    for listener in doors["static_resources"]["listeners"]:
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        lines = access_logs.outgoing(name, observing.access_logs)
+        manager["access_log"] = [MessageToDict(one) for one in lines]
+        if found := tracing.tracing(observing):
+            manager["tracing"] = MessageToDict(found)
+            doors["static_resources"]["clusters"].append(MessageToDict(tracing.collector(site.otlp)))
+
+
 def _doors(site: Site, name: str) -> Any:
     admin: dict[str, Any] = {"pipe": {"path": site.socket(name, "admin"), "mode": 0o600}}
     if name == "edge":
         admin = {"socket_address": {"address": HOST, "port_value": site.ports["envoy_admin"]}}
-    return yaml.safe_load(
+    doors = yaml.safe_load(
         _template(site, "edge.yaml").substitute(
             entry=name,
             port=site.ports[name],
@@ -85,6 +102,8 @@ def _doors(site: Site, name: str) -> Any:
             reflection=site.socket(name, "reflection"),
         )
     )
+    _observed(site, name, doors)
+    return doors
 
 
 def _straight(site: Site, callee: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists th
 BUSINESS_COMMANDS = frozenset(
     [
         *("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve", "compare"),
-        *("scale", "roll", "lab_latency", "lab_availability"),
+        *("scale", "roll", "lab_latency", "lab_availability", "lab_mesh"),
     ]
 )
 GROUPS = frozenset({"mesh"})

@@ -35,6 +35,20 @@ def stats(where: Path | int, query: str) -> Mapping[str, Any]:
     return found
 
 
+def well(where: Path | int, cluster: str, port: int) -> bool:
+    """Whether this Envoy has found the instance at this port of a cluster well, and sends it calls. True for
+    one that has no such cluster. Raises NoAnswer.
+    """
+    for known in stats(where, "/clusters?format=json").get("cluster_statuses", ()):
+        if known["name"] == cluster:
+            return any(
+                host["address"].get("socket_address", {}).get("port_value") == port
+                and host["health_status"] == {"eds_health_status": "HEALTHY"}
+                for host in known.get("host_statuses", ())
+            )
+    return True
+
+
 def counted(where: Path | int, name: str) -> int:
     """One counter or gauge; 0 as long as there is none. Raises NoAnswer."""
     found = stats(where, f"/stats?format=json&filter=^{name.replace('.', '%5C.')}$")["stats"]

@@ -109,8 +109,13 @@ def prepared(suite: str) -> tuple[Suite, Metadata]:
     """The running suite with its mesh, and ada's credentials."""
     running = Suite.load(suite)
     mesh_client.require_mesh(running)
-    with client.edge(running) as channel:
-        return running, client.bearer(client.sign_in(channel, "ada"))
+    return running, signed_in(running)
+
+
+def signed_in(suite: Suite) -> Metadata:
+    """Ada's credentials."""
+    with client.edge(suite) as channel:
+        return client.bearer(client.sign_in(channel, "ada"))
 
 
 def tell(rows: Sequence[dict[str, object]], as_json: bool) -> None:

@@ -12,10 +12,9 @@ from ops import (
     mesh_changes,
     mesh_client,
     mesh_metrics,
-    mesh_parts,
     mesh_policy,
     mesh_tables,
-    storage,
+    roll,
 )
 from ops.envoy_admin import NoAnswer
 from ops.mesh_client import ControlPlane
@@ -67,7 +66,7 @@ def metrics(suite: SuiteName = "main") -> None:
     running = Suite.load(suite)
     mesh_client.require_mesh(running)
     found = []
-    for name in (*(one.name for one in storage.sidecars(running.site)), *mesh_parts.ENTRIES):
+    for name in roll.proxies(running):
         try:
             stats = envoy_admin.stats(envoy_admin.of(running.site, name), mesh_metrics.STATS)
         except NoAnswer as error:

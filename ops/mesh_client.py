@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 
 from ops import client
 from ops.errors import SuiteError
@@ -46,9 +47,10 @@ class ControlPlane:
         found = self._pages(self._stub.ListCertificates, request, "certificates")
         return found, self._call(self._stub.ListCertificates, pb.ListCertificatesRequest(page_size=1))
 
-    def policy_state(self) -> pb.GetPolicyStateResponse:
-        """Whether the policy's file is in force, and if not, why."""
-        return self._call(self._stub.GetPolicyState, pb.GetPolicyStateRequest())
+    def policy_state(self, wait: float = 0.0) -> pb.GetPolicyStateResponse:
+        """Whether the policy's file is in force, and if not, why; waits so many seconds for the proxies."""
+        request = pb.GetPolicyStateRequest(wait=Duration(seconds=int(wait)))
+        return self._call(self._stub.GetPolicyState, request)
 
     def drain(self, node_id: str, allow_last: bool) -> None:
         """Send an instance no new calls; returns when all its callers know. SuiteError if one does not."""
@@ -89,7 +91,15 @@ class ControlPlane:
         try:
             return method(request, timeout=CALL_SECONDS)
         except grpc.RpcError as error:
-            raise SuiteError(f"the control plane says {client.refusal(error)}") from error
+            raise SuiteError(_said(error)) from error
+
+
+def _said(error: grpc.RpcError) -> str:
+    told = client.refusal(error)
+    if told.reason:
+        return f"the control plane says {told}"
+    where = f"`make status` shows it, `make logs S={CONTROL}` why"
+    return f"the control plane does not answer ({told.code}); {where}"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from mesh import policy_reading, policy_writing
@@ -13,8 +12,7 @@ from ops.errors import SuiteError
 from ops.mesh_client import ControlPlane
 from ops.suite import Suite
 
-IN_FORCE_SECONDS = 20.0
-LOOK_SECONDS = 0.1
+IN_FORCE_SECONDS = 10.0
 
 
 def load(suite: Suite) -> Policy:
@@ -40,18 +38,10 @@ def edit(suite: Suite, change: Callable[[str], str]) -> bool:
 
 
 def _wait_in_force(control: ControlPlane) -> None:
-    """Until the control plane goes by the file as it is now, and every connected proxy has taken that up."""
-    until = time.monotonic() + IN_FORCE_SECONDS
-    while True:
-        state, behind = control.policy_state(), []
-        if state.in_force:
-            behind = [one.node_id for one in control.proxies() if one.connected and not one.in_step]
-            if not behind:
-                return
-        if time.monotonic() > until:
-            raise SuiteError(
-                f"these proxies do not take it up: {', '.join(behind)}; `make mesh proxies` says why"
-                if behind
-                else "the control plane refuses the file:\n" + "\n".join(mesh_tables.mistakes(state))
-            )
-        time.sleep(LOOK_SECONDS)
+    """Until every connected proxy goes by the file as it is now. SuiteError if that does not come."""
+    state = control.policy_state(IN_FORCE_SECONDS)
+    if not state.in_force:
+        raise SuiteError("the control plane refuses the file:\n" + "\n".join(mesh_tables.mistakes(state)))
+    if state.behind_node_ids:
+        behind = ", ".join(state.behind_node_ids)
+        raise SuiteError(f"these proxies do not take it up: {behind}; `make mesh proxies` says why")

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ops import envoy_admin, mesh_client, mesh_parts, state, topology
+from ops import envoy_admin, mesh_client, mesh_parts, state, storage, topology
 from ops.envoy_admin import NoAnswer
 from ops.errors import SuiteError
 from ops.mesh_client import ControlPlane
@@ -52,7 +52,30 @@ def restarted(suite: Suite, control: ControlPlane, instance: Instance) -> None:
     for part in (beside, instance.name):
         suite.start(part)
         suite.wait_ready(part, READY_SECONDS)
+    admitted(suite, control, instance)
+
+
+def admitted(suite: Suite, control: ControlPlane, instance: Instance) -> None:
+    """It gets calls: every caller's proxy knows it, and has found it well. SuiteError if one does not."""
     control.readmit(instance.name)
+    until = time.monotonic() + READY_SECONDS
+    while unaware := [name for name in proxies(suite) if not _sends(suite, name, instance)]:
+        if time.monotonic() > until:
+            raise SuiteError(f"{instance.name} is not found well by the proxies of {', '.join(unaware)}")
+        time.sleep(LOOK_SECONDS)
+
+
+def proxies(suite: Suite) -> list[str]:
+    """The names of all sidecars' instances and of the entries."""
+    return [*(one.name for one in storage.sidecars(suite.site)), *mesh_parts.ENTRIES]
+
+
+def _sends(suite: Suite, name: str, instance: Instance) -> bool:
+    try:
+        where = envoy_admin.of(suite.site, name)
+        return envoy_admin.well(where, instance.workload, suite.ports[instance.name])
+    except NoAnswer:
+        return True  # one that is down sends nothing
 
 
 def drained(suite: Suite, control: ControlPlane, instance: Instance) -> None:

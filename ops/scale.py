@@ -49,7 +49,7 @@ def scaled(suite: Suite, service: str, number: int, version: str) -> Suite:
     have = suite.site.instances(service)
     for gone in reversed(have[number:]):
         suite = without(suite, gone)
-    for name in list(new_names(suite.site, service))[: number - len(have)]:
+    for name in list(new_names(suite.site, service))[: max(0, number - len(have))]:
         suite = with_one_more(suite, Instance(name, service, version))
     return suite
 
@@ -71,7 +71,7 @@ def with_one_more(suite: Suite, instance: Instance) -> Suite:
         larger.start(part)
         larger.wait_ready(part, READY_SECONDS)
     with mesh_client.control_plane(larger) as control:
-        control.readmit(instance.name)  # answers when every caller knows it
+        roll.admitted(larger, control, instance)
     return larger
 
 

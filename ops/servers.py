@@ -144,4 +144,6 @@ def envoy(site: Site, name: str, threads: int) -> tuple[str, ...]:
         "--concurrency", str(threads), "--log-level", "warning",
         # its default shared memory region is one a machine, and two suites may run beside each other
         "--disable-hot-restart",
+        # a line about a failed call is there when somebody looks
+        "--file-flush-interval-msec", "1000",
     )  # fmt: skip

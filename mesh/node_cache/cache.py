@@ -31,6 +31,8 @@ class NodeCache:
         self.proxies = Proxies()
         self.stands_in = False
         """Whether the control plane is away."""
+        self.asked = 0
+        """How often a node has asked here that may."""
         self._join = JoinCredentials(settings.directory / "join")
         self._listen = settings.listen
         world = KeptWorld(KeptSnapshots(settings.directory), now)
@@ -62,6 +64,7 @@ class NodeCache:
     def admit(self, node_id: str, workload: str, credential: str) -> None:
         """Raise a Problem to strangers, and to everybody while the control plane answers."""
         self._join.admit(node_id, workload, credential)
+        self.asked += 1
         if not self.stands_in:
             said = "the control plane answers, or is not missed yet: ask it"
             raise Problem("unavailable", "CONTROL_PLANE_ANSWERS", said)

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from kit.channels import UNSENT_HEADER
 from mesh.policy import Policy, Traffic
 from mesh.tests.fleet import Fleet, Inventory
 from mesh.tests.policies import policy, without_extras
-from mesh.unsent import HEADER
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc
 
@@ -36,7 +36,7 @@ class Answer:
     @property
     def unsent(self) -> bool:
         """A proxy said that the application has not heard it."""
-        return self.headers.get(HEADER) == "1"
+        return self.headers.get(UNSENT_HEADER) == "1"
 
 
 async def answer(mesh: Fleet, metadata: tuple[tuple[str, str], ...] = (), timeout: float = 5) -> Answer:
@@ -92,18 +92,12 @@ class Held(Inventory):
         return await super().ReserveStock(request, context)
 
 
-async def application(
-    mesh: Fleet,
-    servicer: Inventory,
-    name: str = "inventory-1",
-    checks: health.aio.HealthServicer | None = None,
-) -> grpc.aio.Server:
+async def application(mesh: Fleet, servicer: Inventory, name: str = "inventory-1") -> grpc.aio.Server:
     """A server behind a sidecar, to be stopped by the test."""
     server = grpc.aio.server()
     inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(servicer, server)
-    checks = checks or health.aio.HealthServicer()
-    await checks.set("", health_pb2.HealthCheckResponse.SERVING)
-    health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+    await servicer.health.set("", health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(servicer.health, server)
     server.add_insecure_port(f"unix:{mesh.folder / name}.app")
     await server.start()
     return server

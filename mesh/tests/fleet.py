@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 import grpc
+import yaml
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from kit.background import Background
@@ -52,6 +53,7 @@ class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.fails = 0
+        self.health = health.aio.HealthServicer()
         self.who: list[str] = []
 
     async def ReserveStock(self, request: pb.ReserveStockRequest, context: Any) -> pb.ReserveStockResponse:
@@ -101,6 +103,7 @@ class Fleet:
 
     def __init__(self, folder: Path, policy: Policy, lifetime: timedelta) -> None:
         self.folder = folder
+        self.every_number = False  # counted by the sidecars that are started from now on
         run = folder / "run"
         self.control, self.cache_socket, self.api = run / "xds", run / "cache", run / "api"
         self._told = Told(policy)
@@ -114,6 +117,7 @@ class Fleet:
         self.plane: ControlPlane
         self.cache: NodeCache
         self._serving: AsyncExitStack | None = None
+        self._caching: AsyncExitStack | None = None
         self._sidecars: dict[str, asyncio.subprocess.Process] = {}
         self._stack = AsyncExitStack()
 
@@ -173,19 +177,27 @@ class Fleet:
             directory=self.folder / "mesh",
         )
         self.cache = NodeCache(settings, lambda: datetime.now(UTC))
-        await self.cache.open()
-        self._stack.push_async_callback(self.cache.close)
-        background = Background()
-        background.every(0.1, self.cache.look, "look")
-        self._stack.push_async_callback(background.drain, 0)
+        async with AsyncExitStack() as stack:
+            await self.cache.open()
+            stack.push_async_callback(self.cache.close)
+            background = Background()
+            background.every(0.1, self.cache.look, "look")
+            stack.push_async_callback(background.drain, 0)
+            self._caching = stack.pop_all()
+        self._stack.push_async_callback(self.stop_cache)
+
+    async def stop_cache(self) -> None:
+        """As if it had died."""
+        if self._caching is not None:
+            await self._caching.aclose()
+            self._caching = None
 
     async def serve(self, inventory: Inventory, name: str = "inventory-1") -> None:
         """A gRPC server on the socket of an instance's application."""
         server = grpc.aio.server()
         inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(inventory, server)
-        checks = health.aio.HealthServicer()
-        await checks.set("", health_pb2.HealthCheckResponse.SERVING)
-        health_pb2_grpc.add_HealthServicer_to_server(checks, server)
+        await inventory.health.set("", health_pb2.HealthCheckResponse.SERVING)
+        health_pb2_grpc.add_HealthServicer_to_server(inventory.health, server)
         server.add_insecure_port(f"unix:{self.folder / name}.app")
         await server.start()
         self._stack.push_async_callback(server.stop, 0)
@@ -195,22 +207,24 @@ class Fleet:
         port = port or free_port()
         token = self.folder / f"{name}.token"
         self.plane.join.hand_out(name, workload, token)
-        private_files.write(
-            self.folder / f"{name}.yaml",
-            BOOTSTRAP.substitute(
-                node_id=name,
-                workload=workload,
-                host="127.0.0.1",
-                port=port,
-                egress=self.folder / f"{name}.egress",
-                application=self.folder / f"{name}.app",
-                version=version,
-                admin=self.folder / f"{name}.admin",
-                credential=token.read_text(),
-                control=self.control,
-                cache=self.cache_socket,
-            ),
+        bootstrap = BOOTSTRAP.substitute(
+            node_id=name,
+            workload=workload,
+            host="127.0.0.1",
+            port=port,
+            egress=self.folder / f"{name}.egress",
+            application=self.folder / f"{name}.app",
+            version=version,
+            admin=self.folder / f"{name}.admin",
+            credential=token.read_text(),
+            control=self.control,
+            cache=self.cache_socket,
         )
+        if self.every_number:
+            parts = yaml.safe_load(bootstrap)
+            del parts["stats_config"]
+            bootstrap = yaml.safe_dump(parts)
+        private_files.write(self.folder / f"{name}.yaml", bootstrap)
         await self._launch(name)
         self._stack.push_async_callback(self.stop_sidecar, name)
         return port
@@ -223,11 +237,15 @@ class Fleet:
                 "--disable-hot-restart", "--log-level", "warning", env=clean, stdout=log, stderr=log,
             )  # fmt: skip
 
+    def signal_sidecar(self, name: str, number: int) -> None:
+        """Send one a signal, such as to stand still."""
+        self._sidecars[name].send_signal(number)
+
     async def stop_sidecar(self, name: str) -> None:
         """Kill one; nobody is told."""
         process = self._sidecars[name]
         if process.returncode is None:
-            process.kill()
+            process.kill()  # also one that stands still
         await process.wait()
 
     async def restart_sidecar(self, name: str) -> None:

@@ -97,11 +97,17 @@ async def test_calls_that_came_to_no_end_are_told_and_good_ones_are_not(folder: 
         await held.heard.wait()
         given_up.cancel()
         await asyncio.gather(given_up, return_exceptions=True)
+        await eventually(lambda: nothing_under_way(mesh))
         told = {line["trace_id"]: line for line in await lines(mesh, "orders-1")}
     assert TRACE not in told
     # whoever is first: the caller, who resets it, or a proxy, which answers
     assert told["1" * 32]["flags"] in ("DR", "DC") or told["1" * 32]["grpc_status"] == "DEADLINE_EXCEEDED"
     assert told["2" * 32]["flags"] in ("DR", "DC")
+
+
+async def nothing_under_way(mesh: Fleet) -> bool:
+    found = await ask_admin(mesh, "orders-1", "/stats?filter=^http.egress.downstream_rq_active$")
+    return found.strip() == "http.egress.downstream_rq_active: 0"
 
 
 def traced(trace_id: str) -> tuple[tuple[str, str], ...]:

@@ -1,7 +1,6 @@
 """Real sidecars with a real control plane: what is let through, what is not, and what outlives what."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -10,12 +9,10 @@ import grpc
 import pytest
 
 from mesh.policy import Allow
+from mesh.tests.calls import answers, code, eventually
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import RELEASE, policy, without_extras
-from ordermesh.inventory.v1 import inventory_service_pb2 as pb
-from ordermesh.inventory.v1 import inventory_service_pb2_grpc
 
-SECONDS = 20.0
 PLAIN = without_extras(policy())
 
 
@@ -34,31 +31,6 @@ async def inventory(mesh: Fleet) -> Inventory:
     await mesh.sidecar("inventory", "inventory-1", "v1")
     await mesh.sidecar("orders", "orders-1")
     return found
-
-
-async def eventually(work: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not await work():  # noqa: ASYNC110 - a proxy has no event to wait for
-            await asyncio.sleep(0.05)
-
-
-async def code(mesh: Fleet, method: str = "ReserveStock", caller: str = "orders-1") -> grpc.StatusCode:
-    """What a call of inventory is answered."""
-    async with mesh.channel(caller, "inventory") as channel:
-        stub = inventory_service_pb2_grpc.InventoryServiceStub(channel)
-        request = getattr(pb, f"{method}Request")()
-        try:
-            await getattr(stub, method)(request, timeout=2)
-        except grpc.aio.AioRpcError as error:
-            return error.code()
-        return grpc.StatusCode.OK
-
-
-def answers(mesh: Fleet, expected: grpc.StatusCode, method: str = "ReserveStock") -> Awaitable[None]:
-    async def now() -> bool:
-        return await code(mesh, method) is expected
-
-    return eventually(now)
 
 
 async def test_an_allowed_call_goes_through_and_says_who_calls(mesh: Fleet, inventory: Inventory) -> None:
@@ -82,56 +54,11 @@ async def test_a_change_of_the_policy_holds_for_live_proxies(mesh: Fleet, invent
     await answers(mesh, grpc.StatusCode.UNAVAILABLE)  # a workload that it may not know at all
 
 
-async def test_a_control_plane_that_dies_and_returns_is_not_noticed(
-    mesh: Fleet, inventory: Inventory
-) -> None:
-    await answers(mesh, grpc.StatusCode.OK)
-    for _ in range(5):
-        await mesh.stop_control_plane()
-        assert await code(mesh) is grpc.StatusCode.OK
-        await mesh.start_control_plane()
-        assert await code(mesh) is grpc.StatusCode.OK
-
-    async def both_are_back() -> bool:
-        return len(mesh.proxies.all()) == 2 and all(proxy.in_step for proxy in mesh.proxies.all())
-
-    await eventually(both_are_back)
-    assert await code(mesh) is grpc.StatusCode.OK
-
-
 async def test_what_may_be_repeated_is_tried_again(mesh: Fleet, inventory: Inventory) -> None:
     await answers(mesh, grpc.StatusCode.OK)
     inventory.fails, before = 2, len(inventory.asked)
     assert await code(mesh) is grpc.StatusCode.OK
     assert len(inventory.asked) - before == 3
-
-
-async def test_the_root_is_rotated_with_no_call_refused(mesh: Fleet, inventory: Inventory) -> None:
-    await answers(mesh, grpc.StatusCode.OK)
-    seen: set[grpc.StatusCode] = set()
-    stop = asyncio.Event()
-
-    async def calls() -> None:
-        while not stop.is_set():
-            seen.add(await code(mesh))
-
-    calling = asyncio.create_task(calls())
-
-    async def in_step() -> bool:
-        return all(proxy.in_step for proxy in mesh.proxies.all())
-
-    for step in (
-        mesh.authority.begin_root_rotation,
-        mesh.authority.issue_from_new_root,
-        mesh.authority.drop_old_root,
-    ):
-        step()
-        mesh.world.reissue()
-        await asyncio.sleep(0.2)  # the proxies are told before they can be out of step
-        await eventually(in_step)
-    stop.set()
-    await calling
-    assert seen == {grpc.StatusCode.OK}
 
 
 async def test_a_second_instance_takes_its_share_and_the_death_of_one_is_covered(

@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
-from grpc_health.v1 import health, health_pb2
+from grpc_health.v1 import health_pb2
 
 from mesh.policy import AccessLogs, Allow, Breaker, Fault, Policy, Telemetry
 from mesh.tests.answers import PLAIN, Held, answered, application, ask_admin, eventually, tried
+from mesh.tests.calls import Watched
 from mesh.tests.fleet import Fleet, fleet
 from mesh.tests.forging import ORDERS
 from mesh.tests.impostors import caller, root_of, shows
@@ -43,7 +43,6 @@ class Pair:
     mesh: Fleet
     channel: grpc.aio.Channel
     inventory: Held
-    checks: health.aio.HealthServicer
 
     async def until(self, code: grpc.StatusCode, channel: grpc.aio.Channel | None = None) -> None:
         """Ask until this is the answer."""
@@ -65,15 +64,6 @@ class Pair:
         )
         return int(said.rpartition(":")[2]) > 0
 
-    def watch(self) -> grpc.aio.UnaryStreamCall[Any, health_pb2.HealthCheckResponse]:
-        """A stream through both sidecars."""
-        opens = self.channel.unary_stream(
-            "/grpc.health.v1.Health/Watch",
-            health_pb2.HealthCheckRequest.SerializeToString,
-            health_pb2.HealthCheckResponse.FromString,
-        )
-        return opens(health_pb2.HealthCheckRequest(service=WATCHED), timeout=120)
-
     async def connections(self) -> list[str]:
         """How many each proxy has opened, accepted and ended, of those that are between the two."""
         egress = await ask_admin(
@@ -88,24 +78,18 @@ class Pair:
 @pytest.fixture
 async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
     async with fleet(tmp_path_factory.mktemp("m"), CALM, timedelta(hours=1)) as mesh:
-        inventory, checks = Held(), health.aio.HealthServicer()
-        await checks.set(WATCHED, SERVING)
-        server = await application(mesh, inventory, checks=checks)
+        mesh.every_number = True
+        inventory = Held()
+        await inventory.health.set(WATCHED, SERVING)
+        server = await application(mesh, inventory)
         await mesh.sidecar("inventory", "inventory-1", "v1")
         await mesh.sidecar("orders", "orders-1")
         async with mesh.channel("orders-1", "inventory") as channel:
-            found = Pair(mesh, channel, inventory, checks)
+            found = Pair(mesh, channel, inventory)
             await found.until(OK)
             await eventually(found.checked)
             yield found
         await server.stop(0)
-
-
-async def status(watch: grpc.aio.UnaryStreamCall[Any, health_pb2.HealthCheckResponse]) -> int:
-    """What the stream says next."""
-    said = await watch.read()
-    assert isinstance(said, health_pb2.HealthCheckResponse), "the stream has ended"
-    return said.status
 
 
 async def test_a_fault_that_is_taken_back_is_gone_from_open_connections(pair: Pair) -> None:
@@ -119,8 +103,8 @@ async def test_a_fault_that_is_taken_back_is_gone_from_open_connections(pair: Pa
 async def test_an_open_stream_outlives_every_kind_of_change(pair: Pair) -> None:
     """Of routes and rules, and of limits, for which Envoy makes the whole cluster anew."""
     before = await pair.connections()
-    watch = pair.watch()
-    assert await status(watch) == SERVING
+    watch = Watched(pair.channel, WATCHED)
+    assert await watch.hear() == SERVING
     await pair.obey(REFUSED, UNAVAILABLE)
     await pair.obey(TAKEN_BACK, DENIED)
     await pair.obey(CALM, OK)
@@ -128,22 +112,19 @@ async def test_an_open_stream_outlives_every_kind_of_change(pair: Pair) -> None:
     tight = tried(CALM, 0, breaker=Breaker(77, 77, 77))
     await pair.obey(replace(tight, faults=REFUSED.faults), UNAVAILABLE)
     await pair.obey(tight, OK)
-    await pair.checks.set(WATCHED, NOT_SERVING)
-    assert await status(watch) == NOT_SERVING
-    assert not watch.done()
-    watch.cancel()
+    await pair.inventory.health.set(WATCHED, NOT_SERVING)
+    assert await watch.hear() == NOT_SERVING
 
 
 async def test_other_logs_make_the_listeners_anew_and_an_open_stream_goes_on(pair: Pair) -> None:
     """On the old listener, which Envoy lets drain; only what stands on routes and clusters closes nothing."""
-    watch = pair.watch()
-    assert await status(watch) == SERVING
+    watch = Watched(pair.channel, WATCHED)
+    assert await watch.hear() == SERVING
     telling = replace(CALM, telemetry=Telemetry(access_logs=AccessLogs.ALL))
     await pair.obey(replace(telling, faults=REFUSED.faults), UNAVAILABLE)
     await pair.obey(telling, OK)
-    await pair.checks.set(WATCHED, NOT_SERVING)
-    assert await status(watch) == NOT_SERVING
-    watch.cancel()
+    await pair.inventory.health.set(WATCHED, NOT_SERVING)
+    assert await watch.hear() == NOT_SERVING
 
 
 async def test_what_is_no_longer_allowed_is_refused_at_the_next_call_by_the_callers_sidecar(

@@ -68,6 +68,14 @@ def test_a_callee_is_accepted_by_its_own_identity_only() -> None:
     assert san.matcher.exact == "spiffe://ordermesh.local/inventory"
 
 
+def test_an_instance_that_drains_gets_no_call_from_the_moment_that_it_is_told_while_another_is_well() -> None:
+    cluster = Cluster.FromString(told("orders", policy()).resources[CLUSTER]["inventory"].value)
+    held_back = cluster.common_lb_config
+    assert held_back.HasField("update_merge_window")
+    assert held_back.update_merge_window.ToTimedelta() == timedelta(0)
+    assert held_back.healthy_panic_threshold.value == 1
+
+
 @pytest.mark.parametrize("workload", SERVERS)
 def test_the_door_of_every_workload_is_open_to_those_that_the_policy_names(workload: str) -> None:
     plain = without_extras(policy())

@@ -118,6 +118,7 @@ async def ssl_counts(mesh: Fleet, sidecar: str, of: str) -> dict[str, int]:
 async def one_side(folder: Path, workload: str) -> AsyncIterator[tuple[Fleet, Inventory]]:
     """An application, and the only sidecar."""
     async with fleet(folder, PLAIN, timedelta(hours=1)) as mesh:
+        mesh.every_number = True
         inventory = Inventory()
         await mesh.serve(inventory)
         await mesh.sidecar(workload, f"{workload}-1")

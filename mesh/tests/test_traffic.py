@@ -72,6 +72,7 @@ class Three:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def started(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Three]:
     async with fleet(tmp_path_factory.mktemp("m"), CALM, timedelta(hours=1)) as mesh:
+        mesh.every_number = True
         instances = {name: Named(name) for name in VERSIONS}
         for name, version in VERSIONS.items():
             await mesh.serve(instances[name], name)

@@ -9,11 +9,12 @@ from typing import Any
 import grpc
 import pytest
 
+from kit.channels import UNSENT_HEADER
 from mesh.policy import Fault, RetryBudget
 from mesh.tests.answers import PLAIN, Held, answer, application, ask_admin, eventually, tried, until
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import RESERVE
-from mesh.unsent import HEADER, once_or_surely_unsent
+from mesh.unsent import once_or_surely_unsent
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 
 ONE_TRY = tried(PLAIN, 0)
@@ -29,7 +30,7 @@ class Liar(Inventory):
 
     async def ReserveStock(self, request: pb.ReserveStockRequest, context: Any) -> pb.ReserveStockResponse:
         self._heard.append(dict(context.invocation_metadata()))
-        await context.abort(UNAVAILABLE, "not now", ((HEADER, "1"), ("x-other", "1")))
+        await context.abort(UNAVAILABLE, "not now", ((UNSENT_HEADER, "1"), ("x-other", "1")))
         raise AssertionError
 
 
@@ -108,11 +109,11 @@ async def test_an_application_cannot_say_it_of_itself(mesh: Fleet, held: Held) -
     try:
 
         async def it_lies() -> bool:
-            return (await answer(mesh, ((HEADER, "1"),))).headers.get("x-other") == "1"
+            return (await answer(mesh, ((UNSENT_HEADER, "1"),))).headers.get("x-other") == "1"
 
         await eventually(it_lies)
-        assert not (await answer(mesh, ((HEADER, "1"),))).unsent
-        assert HEADER not in heard[-1]
+        assert not (await answer(mesh, ((UNSENT_HEADER, "1"),))).unsent
+        assert UNSENT_HEADER not in heard[-1]
     finally:
         await liar.stop(0)
 

@@ -42,3 +42,18 @@ def test_what_is_right_is_taken() -> None:
     assert arguments.identity("ORDER")(ID.upper()) == ID
     assert arguments.identity("ORDER")("") == ""
     assert arrivals.card_mix("approved, declined") == ("approved", "declined")
+
+
+def test_pairs_have_a_key_a_colon_and_a_value() -> None:
+    assert arguments.pairs("WEIGHTS", "v1:90, v2:10") == {"v1": "90", "v2": "10"}
+    for wrong in ("", "v1", "v1:", ":90", "v1:90,v2"):
+        with pytest.raises(SuiteError, match="WEIGHTS="):
+            arguments.pairs("WEIGHTS", wrong)
+
+
+def test_a_word_of_our_own_making_is_plain() -> None:
+    parse = arguments.word("VERSION", "v2")
+    assert (parse("v2"), parse("")) == ("v2", "")
+    for wrong in ("V2", "v 2", "-v", "v" * 40):
+        with pytest.raises(SuiteError, match="such as v2"):
+            parse(wrong)

@@ -50,6 +50,13 @@ async def test_the_operators_answer_names_every_service(both: Site) -> None:
     assert {"ordermesh.processor.v1.ProcessorService", "ordermesh.inventory.v1.InventoryService"} < found
 
 
+async def test_the_control_planes_own_api_is_told_at_no_door(both: Site) -> None:
+    for entry in ("edge", "operator"):
+        assert not [
+            name for name in await listed(described(both, entry)) if name.startswith("ordermesh.mesh.")
+        ]
+
+
 async def test_both_addresses_are_healthy(both: Site) -> None:
     part = next(part for part in topology.tool_parts(both) if part.name == "reflection")
     assert await probes.ready(both, part) is None

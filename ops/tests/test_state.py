@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,10 @@ PROGRAMS = ("POSTGRES_BIN", "JAVA", "KAFKA_JARS", "TEMPORAL", "ENVOY", "DBMATE")
 def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment of a `make up` in an empty checkout whose programs lie elsewhere."""
     monkeypatch.setattr(state, "ROOT", tmp_path)
-    return {f"ORDERMESH_{name}": str(tmp_path) for name in PROGRAMS} | {"HOME": "/home/ada"}
+    programs = {f"ORDERMESH_{name}": str(tmp_path) for name in PROGRAMS}
+    for name, path in programs.items():
+        monkeypatch.setenv(name, path)
+    return programs | {"HOME": "/home/ada"}
 
 
 def test_an_overridden_port_is_kept_for_the_next_start(environ: dict[str, str]) -> None:
@@ -117,3 +121,31 @@ def test_a_plan_holds_the_whole_environment_and_is_private(site: Site) -> None:
     plan = json.loads(path.read_text())
     assert plan["command"] == list(orders.command)
     assert plan["environment"]["ORDERS_LISTEN"] == site.application("orders")
+
+
+def test_the_mesh_is_on_unless_it_is_told_off(environ: dict[str, str]) -> None:
+    assert state.create_site("mine", environ).mesh
+    assert not state.create_site("mine", environ | {"MESH": "off"}).mesh
+    assert not state.load_site("mine").mesh
+    assert not state.create_site("mine", environ, runs=True).mesh  # keeps what it has
+    assert state.create_site("mine", environ).mesh
+    with pytest.raises(SuiteError, match="MESH=maybe"):
+        state.create_site("mine", environ | {"MESH": "maybe"})
+
+
+def test_where_spans_go_is_remembered_until_it_is_told_off(environ: dict[str, str]) -> None:
+    assert state.create_site("mine", environ | {"OTLP": "localhost:4317"}).otlp == "localhost:4317"
+    assert state.load_site("mine").otlp == "localhost:4317"
+    assert state.create_site("mine", environ).spans("ORDERS") == {"ORDERS_OTLP_ENDPOINT": "localhost:4317"}
+    assert state.create_site("mine", environ | {"OTLP": "off"}).spans("ORDERS") == {}
+    with pytest.raises(SuiteError, match="OTLP=https"):
+        state.create_site("mine", environ | {"OTLP": "https://x"})
+
+
+def test_instances_are_remembered_with_their_ports_and_not_without_the_mesh(environ: dict[str, str]) -> None:
+    site = state.create_site("mine", environ)
+    second = Instance("orders-2", "orders", "v2")
+    state.save_scaled(replace(site, scaled=(second,), ports={**site.ports, "orders-2": 40002}))
+    again = state.load_site("mine")
+    assert (again.scaled, again.ports["orders-2"]) == ((second,), 40002)
+    assert state.create_site("mine", environ | {"MESH": "off"}).scaled == ()

@@ -8,15 +8,16 @@ import pytest
 from ops.suite import Suite
 from tests.docs import console
 
-pytestmark = [pytest.mark.suite, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.suite, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/tour.md")
 BLOCKS = [(page, block) for page in PAGES for block in console.blocks((ROOT / page).read_text())]
 PORTS = {"edge": 8080, "operator": 8081, "temporal_ui": 8233}
-PAGE_SECONDS = 180.0
+PAGE_SECONDS = 280.0
 MAKE = ("MAKEFLAGS", "MAKELEVEL")
-CHOICES = (*MAKE, "MODE", "CARD", "SKU", "QTY", "JSON", "USER", "S", "F", "N", "WAIT", "FLOW")
+MESH = ("FROM", "TO", "METHODS", "DELAY", "ABORT", "PERCENT", "OFF", "WEIGHTS", "HEADERS", "VERSION", "LOGS")
+CHOICES = (*MAKE, "MODE", "CARD", "SKU", "QTY", "JSON", "USER", "S", "F", "N", "WAIT", "FLOW", *MESH)
 
 
 @pytest.fixture(scope="module")

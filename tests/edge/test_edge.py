@@ -31,7 +31,11 @@ PUBLIC = {
     "ordermesh.shipping.v1.TrackingService",
 }
 TOOLS = {"grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health"}
-INTERNAL = [method for method in METHODS if method.path.split("/")[1] not in PUBLIC]
+INTERNAL = [
+    method
+    for method in METHODS
+    if method.path.split("/")[1] not in PUBLIC or method.access == access_pb2.ACCESS_OPERATOR
+]
 MUTATING = [method for method in with_access(access_pb2.ACCESS_WORKLOAD) if method.mutates]
 CONTACT = [method for method in METHODS if method.name == "users.GetContact"]  # tells what is private
 OURS = [method for method in MUTATING if method.part != "processor"] + CONTACT

@@ -186,8 +186,8 @@ def test_a_watcher_sees_the_outcome_as_it_happens(customer: Customer) -> None:
         assert placing.result().code == "OK"
 
 
-def test_a_placed_order_keeps_its_price(edge: grpc.Channel, olga: Metadata, customer: Customer) -> None:
-    products = products_service_pb2_grpc.ProductsServiceStub(edge)
+def test_a_placed_order_keeps_its_price(operator: grpc.Channel, olga: Metadata, customer: Customer) -> None:
+    products = products_service_pb2_grpc.ProductsServiceStub(operator)
     sku = "TEA-GREEN"
     before = products.GetProduct(products_service_pb2.GetProductRequest(sku=sku), timeout=5).product.price
     order_id = customer.place(sku=sku).order_id

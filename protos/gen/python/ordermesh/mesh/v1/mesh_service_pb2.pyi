@@ -364,12 +364,19 @@ class GetPolicyStateRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    WAIT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def wait(self) -> _duration_pb2.Duration:
+        """How long to wait until every proxy has taken it up; not set means not at all."""
+
     def __init__(
         self,
+        *,
+        wait: _duration_pb2.Duration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["wait", b"wait"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -383,21 +390,27 @@ class GetPolicyStateResponse(_message.Message):
 
     IN_FORCE_FIELD_NUMBER: _builtins.int
     MISTAKES_FIELD_NUMBER: _builtins.int
+    BEHIND_NODE_IDS_FIELD_NUMBER: _builtins.int
     in_force: _builtins.bool
     """Whether the file, as it is now, is in force. If not, what held before does."""
     @_builtins.property
     def mistakes(self) -> _containers.RepeatedCompositeFieldContainer[_mesh_pb2.PolicyMistake]:
         """What is wrong with the file; empty if it is in force."""
 
+    @_builtins.property
+    def behind_node_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The proxies that have not taken up yet what is in force."""
+
     def __init__(
         self,
         *,
         in_force: _builtins.bool = ...,
         mistakes: _abc.Iterable[_mesh_pb2.PolicyMistake] | None = ...,
+        behind_node_ids: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["in_force", b"in_force", "mistakes", b"mistakes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["behind_node_ids", b"behind_node_ids", "in_force", b"in_force", "mistakes", b"mistakes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

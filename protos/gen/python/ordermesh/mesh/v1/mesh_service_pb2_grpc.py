@@ -127,7 +127,7 @@ class MeshServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetPolicyState(self, request, context):
-        """Tells whether the policy's file, as it is now, is in force.
+        """Looks at the policy's file, and tells whether it is in force, and which proxies have not taken it up yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

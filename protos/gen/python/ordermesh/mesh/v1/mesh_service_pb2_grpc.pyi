@@ -56,7 +56,7 @@ class MeshServiceStub:
     not; a repeat goes on there.
     """
     GetPolicyState: _grpc.UnaryUnaryMultiCallable[_mesh_service_pb2.GetPolicyStateRequest, _mesh_service_pb2.GetPolicyStateResponse]
-    """Tells whether the policy's file, as it is now, is in force."""
+    """Looks at the policy's file, and tells whether it is in force, and which proxies have not taken it up yet."""
 
 @_typing.type_check_only
 class MeshServiceAsyncStub(MeshServiceStub):
@@ -86,7 +86,7 @@ class MeshServiceAsyncStub(MeshServiceStub):
     not; a repeat goes on there.
     """
     GetPolicyState: _aio.UnaryUnaryMultiCallable[_mesh_service_pb2.GetPolicyStateRequest, _mesh_service_pb2.GetPolicyStateResponse]  # type: ignore[assignment]
-    """Tells whether the policy's file, as it is now, is in force."""
+    """Looks at the policy's file, and tells whether it is in force, and which proxies have not taken it up yet."""
 
 class MeshServiceServicer(metaclass=_abc_1.ABCMeta):
     """Served on a Unix socket of the control plane only, and nowhere in the mesh. Whoever can open the socket is the
@@ -155,6 +155,6 @@ class MeshServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _mesh_service_pb2.GetPolicyStateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_mesh_service_pb2.GetPolicyStateResponse, _abc.Awaitable[_mesh_service_pb2.GetPolicyStateResponse]]:
-        """Tells whether the policy's file, as it is now, is in force."""
+        """Looks at the policy's file, and tells whether it is in force, and which proxies have not taken it up yet."""
 
 def add_MeshServiceServicer_to_server(servicer: MeshServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
