@@ -9,6 +9,7 @@ from envoy.config.cluster.v3.cluster_pb2 import Cluster
 
 from kit.errors import Problem
 from mesh.authority import Authority
+from mesh.identity import TRUST_DOMAIN
 from mesh.kept_snapshots import Kept, KeptSnapshots
 from mesh.node_cache.kept_world import KeptWorld
 from mesh.private_files import Unreadable
@@ -34,7 +35,9 @@ def snapshot(tmp_path: Path) -> Snapshot:
     return Snapshot(
         {
             CLUSTER: packed({"inventory": Cluster(name="inventory")}),
-            SECRET: packed(secrets(leaf.certificate_chain, leaf.private_key, authority.bundle())),
+            SECRET: packed(
+                secrets(TRUST_DOMAIN, leaf.certificate_chain, leaf.private_key, authority.bundle())
+            ),
         }
     )
 
