@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +30,7 @@ from mesh.proxies import Proxies
 from mesh.registry import Registry
 from mesh.rpc import SERVICE, MeshServicer
 from mesh.settings import Settings
+from mesh.snapshot import Snapshot
 from mesh.world import World
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2_grpc
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
@@ -96,6 +97,11 @@ class Told(PolicyWatch):
 
     def first(self) -> Policy:
         return self.policy
+
+    async def look(
+        self, snapshots: Callable[[Policy], list[Snapshot]], obey: Callable[[Policy], None]
+    ) -> None:
+        """The test says when it changes."""
 
 
 class Fleet:
