@@ -247,6 +247,11 @@ class Fleet:
         """Send one a signal, such as to stand still."""
         self._sidecars[name].send_signal(number)
 
+    async def ended(self, name: str) -> None:
+        """Wait until one has ended by itself."""
+        async with asyncio.timeout(READY_SECONDS):
+            await self._sidecars[name].wait()
+
     async def stop_sidecar(self, name: str) -> None:
         """Kill one; nobody is told."""
         process = self._sidecars[name]
