@@ -58,7 +58,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
     names = list(topology.DEFAULT_PORTS)
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     passwords = {name: f"password-of-{name}" for name in ("postgres", "supervisor", *topology.SERVICES)}
-    made = Site(root, "scratch", ports, passwords, programs.find(state.ROOT, os.environ))
+    # without the mesh: sockets are relative to the checkout, and this process works in another one
+    found = programs.find(state.ROOT, os.environ)
+    made = Site(root, "scratch", ports, passwords, found, mesh=False)
     for folder in state.FOLDERS:
         (made.directory / folder).mkdir(parents=True)
     write(made, "first", timers=1)
