@@ -23,7 +23,7 @@ MAKEFLAGS += --no-print-directory
 install: ## Fetch what is missing: environments, server programs
 	@$(INSTALL)
 
-up: install ## Start everything and wait until it is healthy: MESH=on|off PAYLOAD_KEYS=generate|… VERSIONED=1|0
+up: install ## Start everything and wait until it is healthy: MESH=on|off OTLP=host:port PAYLOAD_KEYS=… VERSIONED=1|0
 	@$(OPS) up
 
 down: ## Stop everything; harmless when nothing runs
