@@ -15,6 +15,7 @@ from ops import (
     mesh_policy,
     mesh_tables,
     roll,
+    topology,
 )
 from ops.envoy_admin import NoAnswer
 from ops.mesh_client import ControlPlane
@@ -73,7 +74,8 @@ def metrics(suite: SuiteName = "main") -> None:
             typer.echo(f"{name} is left out: {error}", err=True)
         else:
             found += mesh_metrics.pairs(name, stats)
-    _print(mesh_tables.metrics(found))
+    # not the control plane, the own application and what describes the services
+    _print(mesh_tables.metrics([pair for pair in found if pair.callee in topology.SERVICES]))
 
 
 def _print(rows: list[tuple[object, ...]]) -> None:
