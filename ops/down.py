@@ -11,9 +11,8 @@ from xmlrpc.client import Fault
 import psutil
 from rich.console import Console
 
-from ops import processes, state, topology
+from ops import mesh_parts, processes, state, topology
 from ops.errors import SuiteError
-from ops.mesh_parts import CACHE, CONTROL, SIDECAR
 from ops.suite import NOT_RUNNING, Suite
 
 SHUTDOWN_SECONDS = 15
@@ -22,7 +21,7 @@ SHUTDOWN_SECONDS = 15
 def stop_parts(suite: Suite) -> None:
     """First what uses the servers and the mesh, all at once; then the mesh; then the servers."""
     servers = {part.name for part in topology.server_parts(suite.site)}
-    mesh = {part.name for part in suite.parts.values() if part.name.endswith(SIDECAR)} | {CONTROL, CACHE}
+    mesh = {part.name for part in mesh_parts.members(suite.site, topology.with_sidecars(suite.site))}
     running = [name for name, found in suite.states().items() if found.state not in NOT_RUNNING]
     for wave in (
         [name for name in running if name not in servers | mesh],

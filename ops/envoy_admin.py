@@ -29,7 +29,7 @@ def of(site: Site, name: str) -> Path | int:
 def stats(where: Path | int, query: str) -> Mapping[str, Any]:
     """The stats that a query asks for. Raises NoAnswer."""
     try:
-        found: Mapping[str, Any] = json.loads(ask(where, "GET", query))
+        found: Mapping[str, Any] = json.loads(_get(where, query))
     except ValueError as error:
         raise NoAnswer(f"{where} does not answer with stats: {error}") from error
     return found
@@ -55,12 +55,11 @@ def counted(where: Path | int, name: str) -> int:
     return sum(int(one["value"]) for one in found if one.get("name") == name)
 
 
-def ask(where: Path | int, method: str, what: str) -> bytes:
-    """Any other question. Raises NoAnswer."""
+def _get(where: Path | int, what: str) -> bytes:
     connection = http.client.HTTPConnection("envoy")
     try:
         with _open(where) as connection.sock:
-            connection.request(method, what)
+            connection.request("GET", what)
             answer = connection.getresponse()
             text = answer.read()
     except (OSError, http.client.HTTPException) as error:

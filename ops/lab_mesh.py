@@ -36,10 +36,8 @@ def lab_mesh(
     """Print times and CPU of a synchronous order with the mesh and without, and the memory of a sidecar."""
     running, _ = lab.prepared(suite)
     with beside(f"{suite[:20]}-{STRAIGHT}") as straight:
-        found = {one.name: rounds(one, orders // ROUNDS) for one in (running, straight)}
-        pairs = list(zip(*(found[one.name] for one in (running, straight)), strict=True))
-    mesh = [one for one, _ in pairs]
-    off = [other for _, other in pairs]
+        in_turn = zip(rounds(running, orders // ROUNDS), rounds(straight, orders // ROUNDS), strict=True)
+        mesh, off = zip(*in_turn, strict=True)
     lab.tell([row("on", mesh), row("off", off), ratio(mesh, off)], as_json)
     if not as_json:
         for line in memory(running):

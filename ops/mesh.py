@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 
 from ops import (
-    columns,
     envoy_admin,
     mesh_changes,
     mesh_client,
@@ -18,23 +15,20 @@ from ops import (
     topology,
 )
 from ops.envoy_admin import NoAnswer
+from ops.mesh_changes import From, SuiteName, To, show
 from ops.mesh_client import ControlPlane
 from ops.suite import Suite
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(mesh_changes.app)
 
-SuiteName = Annotated[str, typer.Option(envvar="SUITE")]
-From = Annotated[str, typer.Option("--from", envvar="FROM", help="The caller.")]
-To = Annotated[str, typer.Option(envvar="TO", help="The callee.")]
-
 
 @app.command()
 def proxies(suite: SuiteName = "main") -> None:
     """Every sidecar and entry: its address, whether it is connected and has taken all that it was told."""
     with mesh_client.control_plane(Suite.load(suite)) as control:
-        _print(mesh_tables.proxies(control.proxies()))
-        _print_policy_state(control)
+        show(mesh_tables.proxies(control.proxies()))
+        _show_policy_state(control)
 
 
 @app.command()
@@ -42,9 +36,9 @@ def certs(suite: SuiteName = "main") -> None:
     """Every workload's certificate, and the roots behind them."""
     with mesh_client.control_plane(Suite.load(suite)) as control:
         certificates, roots = control.certificates()
-        _print(mesh_tables.certificates(certificates))
+        show(mesh_tables.certificates(certificates))
         typer.echo("")
-        _print(mesh_tables.roots(roots))
+        show(mesh_tables.roots(roots))
 
 
 @app.command()
@@ -58,7 +52,7 @@ def rotate(suite: SuiteName = "main") -> None:
 @app.command()
 def routes(source: From = "", to: To = "", suite: SuiteName = "main") -> None:
     """Who may call which methods, and how each is called: timeout, tries, versions, mirrors, faults."""
-    _print(mesh_tables.routes(mesh_policy.load(Suite.load(suite)), source, to))
+    show(mesh_tables.routes(mesh_policy.load(Suite.load(suite)), source, to))
 
 
 @app.command()
@@ -75,14 +69,10 @@ def metrics(suite: SuiteName = "main") -> None:
         else:
             found += mesh_metrics.pairs(name, stats)
     # not the control plane, the own application and what describes the services
-    _print(mesh_tables.metrics([pair for pair in found if pair.callee in topology.SERVICES]))
+    show(mesh_tables.metrics([pair for pair in found if pair.callee in topology.SERVICES]))
 
 
-def _print(rows: list[tuple[object, ...]]) -> None:
-    typer.echo("\n".join(columns.aligned(rows)))
-
-
-def _print_policy_state(control: ControlPlane) -> None:
+def _show_policy_state(control: ControlPlane) -> None:
     state = control.policy_state()
     if not state.in_force:
         typer.echo(

@@ -40,7 +40,7 @@ def allow(
     """Allow calls, or with OFF=1 deny them; without a caller and a callee who may call whom."""
     running = Suite.load(suite)
     if not source and not to:
-        _print(mesh_tables.allowed(mesh_policy.load(running)))
+        show(mesh_tables.allowed(mesh_policy.load(running)))
         return
     if not (source and to and (methods or off)):
         raise SuiteError(
@@ -69,7 +69,7 @@ def split(
     elif weights:
         raise SuiteError("split wants TO=service WEIGHTS=v1:90,v2:10 (or OFF=1)")
     else:
-        _print(mesh_tables.splits(mesh_policy.load(running)))
+        show(mesh_tables.splits(mesh_policy.load(running)))
 
 
 @app.command()
@@ -142,7 +142,7 @@ def fault(  # noqa: PLR0913, PLR0917 - each is a variable of the door
             "fault wants TO=service and DELAY=200ms or ABORT=UNAVAILABLE (and PERCENT=), or OFF=1"
         )
     else:
-        _print(mesh_tables.faults(mesh_policy.load(running)))
+        show(mesh_tables.faults(mesh_policy.load(running)))
 
 
 @app.command()
@@ -169,5 +169,6 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def _print(rows: list[tuple[object, ...]]) -> None:
+def show(rows: list[tuple[object, ...]]) -> None:
+    """Print a table."""
     typer.echo("\n".join(columns.aligned(rows)))

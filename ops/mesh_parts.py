@@ -6,6 +6,8 @@ Pure. Without the mesh (`make up MESH=off`) only the entries are left, and call 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ops import servers, workers
 from ops.part import Part, ProbeKind
 from ops.site import Instance, Site
@@ -17,15 +19,9 @@ EDGE_THREADS = 2
 SIDECAR = "sidecar"
 
 
-def parts(site: Site, served: tuple[Instance, ...]) -> tuple[Part, ...]:
-    """All of them; `served` are the instances that have an application beside them which others call."""
-    if not site.mesh:
-        return entries(site)
-    beside = (
-        *(sidecar(site, one) for one in served),
-        sidecar(site, Instance(workers.CURRENT, workers.CURRENT)),
-    )
-    return (control_plane(site), node_cache(site), *beside, *entries(site))
+def members(site: Site, instances: Iterable[Instance]) -> tuple[Part, ...]:
+    """The control plane, its cache, and a sidecar beside each instance: what there is in the mesh only."""
+    return (control_plane(site), node_cache(site), *(sidecar(site, one) for one in instances))
 
 
 def control_plane(site: Site) -> Part:

@@ -42,8 +42,7 @@ def certificates(found: Iterable[mesh_pb2.Certificate]) -> list[Row]:
 
 def roots(found: pb.ListCertificatesResponse) -> list[Row]:
     """One row a root."""
-    state = mesh_pb2.RotationState.Name(found.rotation_state).removeprefix("ROTATION_STATE_").lower()
-    rows: list[Row] = [("root", "valid until", f"rotation: {state}")]
+    rows: list[Row] = [("root", "valid until", f"rotation: {_state(found.rotation_state)}")]
     rows += [
         (one.root_id[:12], _day(one.expire_time), "signs" if one.issuing else "trusted")
         for one in found.roots
@@ -53,9 +52,8 @@ def roots(found: pb.ListCertificatesResponse) -> list[Row]:
 
 def step(told: pb.RotateRootResponse) -> str:
     """One step of a rotation in a line."""
-    state = mesh_pb2.RotationState.Name(told.state).removeprefix("ROTATION_STATE_").lower()
     behind = f"; not yet: {', '.join(told.behind_node_ids)}" if told.behind_node_ids else ""
-    return f"{state:<8} {'acknowledged by every proxy' if told.acknowledged else 'told'}{behind}"
+    return f"{_state(told.state):<8} {'acknowledged by every proxy' if told.acknowledged else 'told'}{behind}"
 
 
 def mistakes(state: pb.GetPolicyStateResponse) -> list[str]:
@@ -159,6 +157,10 @@ def _in_step(one: mesh_pb2.Proxy) -> str:
         return "-"
     behind = [state.type for state in one.resources if not state.in_step]
     return "yes" if one.in_step else f"not yet: {', '.join(behind)}"
+
+
+def _state(rotation: mesh_pb2.RotationState.ValueType) -> str:
+    return mesh_pb2.RotationState.Name(rotation).removeprefix("ROTATION_STATE_").lower()
 
 
 def _time(moment: Timestamp) -> str:

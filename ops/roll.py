@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from ops import envoy_admin, mesh_client, mesh_parts, state, storage, topology
+from ops import envoy_admin, mesh_client, mesh_parts, state, topology
 from ops.envoy_admin import NoAnswer
 from ops.errors import SuiteError
 from ops.mesh_client import ControlPlane
@@ -67,7 +67,7 @@ def admitted(suite: Suite, control: ControlPlane, instance: Instance) -> None:
 
 def proxies(suite: Suite) -> list[str]:
     """The names of all sidecars' instances and of the entries."""
-    return [*(one.name for one in storage.sidecars(suite.site)), *mesh_parts.ENTRIES]
+    return [*(one.name for one in topology.with_sidecars(suite.site)), *mesh_parts.ENTRIES]
 
 
 def _sends(suite: Suite, name: str, instance: Instance) -> bool:

@@ -9,6 +9,11 @@ from pathlib import Path
 HOST = "127.0.0.1"
 
 
+def option_of(suite: str) -> str:
+    """What a command needs besides, for another suite than "main"."""
+    return "" if suite == "main" else f" SUITE={suite}"
+
+
 @dataclass(frozen=True)
 class Programs:
     """Paths of what the servers' environment holds; each can be replaced, see `ops.programs`."""
@@ -57,7 +62,6 @@ class Site:
     mesh: bool = True  # False: every part calls the others straight (`make up MESH=off`)
     scaled: tuple[Instance, ...] = ()
     """Instances beside the first of their service, by `make scale`; each has a port of its own name."""
-    first_versions: Mapping[str, str] = field(default_factory=dict)
     otlp: str = ""
     """Where all parts send their spans, `host:port` of an OTLP gRPC server; empty: nobody makes any."""
 
@@ -101,8 +105,7 @@ class Site:
 
     def instances(self, workload: str) -> tuple[Instance, ...]:
         """All instances of a workload, the first one first."""
-        first = Instance(workload, workload, self.first_versions.get(workload, FIRST_VERSION))
-        return (first, *(one for one in self.scaled if one.workload == workload))
+        return (Instance(workload, workload), *(one for one in self.scaled if one.workload == workload))
 
     def spans(self, prefix: str) -> dict[str, str]:
         """For a part of ours: its `<PREFIX>_OTLP_ENDPOINT`, if spans are wanted."""

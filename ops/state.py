@@ -19,7 +19,7 @@ from typing import Any
 from ops import builds, programs, topology
 from ops.errors import SuiteError
 from ops.part import Part
-from ops.site import Instance, Site, Workers
+from ops.site import Instance, Site, Workers, option_of
 from ops.workers import import_path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -136,12 +136,11 @@ def has_mesh(directory: Path) -> bool:
     return bool(read_json(directory / "suite.json").get("mesh", True))
 
 
-def scaled(directory: Path) -> tuple[dict[str, str], tuple[Instance, ...], dict[str, int]]:
-    """What `make scale` has left: the versions of the first instances, the further ones, and their ports."""
-    saved = read_json(directory / "instances.json")
-    rows = saved.get("instances", {})
+def scaled(directory: Path) -> tuple[tuple[Instance, ...], dict[str, int]]:
+    """What `make scale` has left: the instances beside the first ones, and their ports."""
+    rows = read_json(directory / "instances.json")
     more = tuple(Instance(name, row["workload"], row["version"]) for name, row in rows.items())
-    return dict(saved.get("first_versions", {})), more, {name: int(row["port"]) for name, row in rows.items()}
+    return more, {name: int(row["port"]) for name, row in rows.items()}
 
 
 def save_scaled(site: Site) -> None:
@@ -150,8 +149,7 @@ def save_scaled(site: Site) -> None:
         one.name: {"workload": one.workload, "version": one.version, "port": site.ports[one.name]}
         for one in site.scaled
     }
-    value = {"first_versions": dict(site.first_versions), "instances": rows}
-    write_json(site.directory / "instances.json", value)
+    write_json(site.directory / "instances.json", rows)
 
 
 def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> Site:
@@ -189,8 +187,7 @@ def load_site(suite: str) -> Site:
     directory = directory_of(suite)
     settings = read_json(directory / "suite.json")
     if not settings:
-        name = "" if suite == "main" else f" SUITE={suite}"
-        raise SuiteError(f"there is no suite {suite!r} yet: `make up{name}` makes it")
+        raise SuiteError(f"there is no suite {suite!r} yet: `make up{option_of(suite)}` makes it")
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
     otlp = str(settings.get("otlp", ""))
@@ -201,7 +198,7 @@ def _site(
     suite: str, ports: Mapping[str, int], environ: Mapping[str, str], keys: str, mesh: bool, otlp: str
 ) -> Site:
     directory = directory_of(suite)
-    versions, more, their_ports = scaled(directory)
+    more, their_ports = scaled(directory)
     return Site(
         ROOT,
         suite,
@@ -213,7 +210,6 @@ def _site(
         mesh,
         # without the mesh nobody would spread calls over them
         more if mesh else (),
-        versions,
         otlp,
     )
 

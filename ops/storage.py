@@ -15,7 +15,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ops import bootstraps, mesh_parts, servers, topology, workers
+from ops import bootstraps, mesh_parts, servers, topology
 from ops.errors import SuiteError
 from ops.site import Instance, Site
 from ops.state import base_environment, read_json, write_json, write_private
@@ -111,15 +111,9 @@ def prepare(site: Site, part: str) -> None:
         PREPARATIONS[part](site)
     elif part in mesh_parts.ENTRIES:
         prepare_entry(site, part)
-    elif part.endswith(f"-{mesh_parts.SIDECAR}"):
-        (instance,) = (one for one in sidecars(site) if mesh_parts.beside(one.name) == part)
-        prepare_sidecar(site, instance)
-
-
-def sidecars(site: Site) -> list[Instance]:
-    """Every instance that has a sidecar beside it."""
-    served = [one for name in topology.SERVICES for one in site.instances(name)]
-    return [*served, Instance(workers.CURRENT, workers.CURRENT)]
+    for instance in topology.with_sidecars(site):
+        if part == mesh_parts.beside(instance.name):
+            prepare_sidecar(site, instance)
 
 
 def read_override(site: Site, part: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ import psutil
 from ops import databases, probes, state, storage, topology
 from ops.errors import SuiteError
 from ops.part import Part, ProbeKind
-from ops.site import Site
+from ops.site import Site, option_of
 from ops.supervision import ProcessState, Supervisor
 
 T = TypeVar("T")
@@ -95,8 +95,7 @@ class Suite:
     def require_running(self) -> None:
         """SuiteError unless the suite is up."""
         if not self.supervisor.is_running():
-            option = "" if self.name == "main" else f" SUITE={self.name}"
-            raise SuiteError(f"suite {self.name} is down; `make up{option}` starts it")
+            raise SuiteError(f"suite {self.name} is down; `make up{option_of(self.name)}` starts it")
 
     def pid(self, name: str) -> int:
         """The process id of a part; 0 if it does not run now."""

@@ -186,11 +186,21 @@ def codec_parts(site: Site) -> tuple[Part, ...]:
     return (Part("codec", command, ("codec",), ProbeKind.HTTP, environment, nice=NICE),)
 
 
+def served(site: Site) -> tuple[Instance, ...]:
+    """Every instance of every service."""
+    return tuple(one for name in SERVICES for one in site.instances(name))
+
+
+def with_sidecars(site: Site) -> tuple[Instance, ...]:
+    """Every instance that has a sidecar beside it in the mesh: those of services, and the worker."""
+    return (*served(site), Instance(workers.CURRENT, workers.CURRENT))
+
+
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
-    instances = tuple(one for name in SERVICES for one in site.instances(name))
-    services = tuple(service(site, one) for one in instances)
-    mesh = mesh_parts.parts(site, instances)
+    services = tuple(service(site, one) for one in served(site))
+    entries = mesh_parts.entries(site)
+    mesh = (*mesh_parts.members(site, with_sidecars(site)), *entries) if site.mesh else entries
     return (
         server_parts(site) + mesh + tool_parts(site) + codec_parts(site) + (*services, *workers.parts(site))
     )

@@ -32,7 +32,7 @@ from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
 from ops.part import Part
-from ops.site import Site
+from ops.site import Site, option_of
 from ops.suite import NOT_RUNNING, Suite
 
 PART_SECONDS = 60.0
@@ -201,11 +201,6 @@ def described(site: Site) -> str:
     if not site.mesh:
         return "off: every part calls the others straight"
     return f"on: a sidecar beside each service, policy in {site.policy}; make mesh{option_of(site.suite)}"
-
-
-def option_of(suite: str) -> str:
-    """What a command needs besides, for another suite than "main"."""
-    return "" if suite == "main" else f" SUITE={suite}"
 
 
 def report(suite: Suite, started: list[str], seconds: float, console: Console) -> None:
