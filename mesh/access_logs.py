@@ -12,16 +12,12 @@ from envoy.config.accesslog.v3.accesslog_pb2 import (
     AccessLogFilter,
     ComparisonFilter,
     GrpcStatusFilter,
-    HeaderFilter,
-    OrFilter,
-    ResponseFlagFilter,
-    StatusCodeFilter,
 )
 from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionFormatString
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
 from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
+from mesh.ends import at_least_one, flags, header, status
 from mesh.policy import AccessLogs
 
 STDOUT = "envoy.access_loggers.stdout"
@@ -61,7 +57,7 @@ def _logs(known: Mapping[str, str], which: AccessLogs) -> list[AccessLog]:
         return []
     line = SubstitutionFormatString(omit_empty_values=True)
     line.json_format.update({**known, **_LINE})
-    condition = _failed() if which is AccessLogs.ERRORS else _any([_failed(), _no_health_check()])
+    condition = _failed() if which is AccessLogs.ERRORS else at_least_one([_failed(), _no_health_check()])
     log = AccessLog(name=STDOUT, filter=condition)
     log.typed_config.Pack(StdoutAccessLog(log_format=line))
     return [log]
@@ -70,23 +66,15 @@ def _logs(known: Mapping[str, str], which: AccessLogs) -> list[AccessLog]:
 def _failed() -> AccessLogFilter:
     """Not OK, or no proper end: a call that was broken off has a flag and perhaps no status."""
     statuses = GrpcStatusFilter(statuses=[GrpcStatusFilter.Status.OK], exclude=True)
-    comparison = ComparisonFilter(op=ComparisonFilter.Op.GE)
-    comparison.value.default_value = 500
-    comparison.value.runtime_key = "access_log.failed.status"
-    return _any(
+    return at_least_one(
         [
             AccessLogFilter(grpc_status_filter=statuses),
-            AccessLogFilter(status_code_filter=StatusCodeFilter(comparison=comparison)),
-            AccessLogFilter(response_flag_filter=ResponseFlagFilter()),
+            status(ComparisonFilter.Op.GE, 500, "access_log.failed.status"),
+            flags(),
         ]
     )
 
 
 def _no_health_check() -> AccessLogFilter:
     """Proxies ask each other all the time: a health check that is answered tells nothing."""
-    matcher = HeaderMatcher(name=":path", string_match=StringMatcher(prefix=HEALTH), invert_match=True)
-    return AccessLogFilter(header_filter=HeaderFilter(header=matcher))
-
-
-def _any(filters: list[AccessLogFilter]) -> AccessLogFilter:
-    return AccessLogFilter(or_filter=OrFilter(filters=filters))
+    return header(":path", StringMatcher(prefix=HEALTH), invert=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from mesh.proxies import Proxies
@@ -30,39 +30,28 @@ class Acknowledgements:
         self._now = now
 
     async def wait(
-        self, type_url: str, seconds: float, concerns: Callable[[str], bool] = _everybody
+        self,
+        seconds: float,
+        types: Collection[str] = TYPES,
+        concerns: Callable[[str], bool] = _everybody,
     ) -> tuple[str, ...]:
-        """Until every proxy whose workload is concerned has all of a type as it is now, or the time is up.
-
-        Returns the node ids of those that have not.
+        """Until every proxy whose workload is concerned has all of these types as they are now, or the time
+        is up. Returns the node ids of those that have not.
         """
         change = self._world.changes
+        return tuple(await self._proxies.wait(lambda: self._behind(change, types, concerns), seconds))
 
-        def behind() -> list[str]:
-            return self._behind(change, name_of(type_url), concerns)
+    def behind(self, types: Collection[str] = TYPES) -> tuple[str, ...]:
+        """Who has not all of these types as they are now."""
+        return tuple(self._behind(self._world.changes, types, _everybody))
 
-        return tuple(await self._proxies.wait(behind, seconds))
-
-    async def wait_for_all(self, seconds: float) -> tuple[str, ...]:
-        """The same for every type and every proxy."""
-        change = self._world.changes
-
-        def behind() -> list[str]:
-            found = [self._behind(change, name_of(one), _everybody) for one in TYPES]
-            return sorted({name for names in found for name in names})
-
-        return tuple(await self._proxies.wait(behind, seconds))
-
-    def behind(self, type_url: str) -> tuple[str, ...]:
-        """Who has not all of a type as it is now."""
-        return tuple(self._behind(self._world.changes, name_of(type_url), _everybody))
-
-    def _behind(self, change: int, type_name: str, concerns: Callable[[str], bool]) -> list[str]:
+    def _behind(self, change: int, types: Collection[str], concerns: Callable[[str], bool]) -> list[str]:
         connected, now = self._proxies.newest(), self._now()
         found = [
             proxy.node.node_id
             for proxy in connected.values()
-            if concerns(proxy.node.workload) and not proxy.has_taken(change, type_name)
+            if concerns(proxy.node.workload)
+            and not all(proxy.has_taken(change, name_of(one)) for one in types)
         ]
         found += [
             one.node_id

@@ -77,7 +77,7 @@ class Traffic:
         def calls(caller: str) -> bool:
             return workload in self._world.policy.callees(caller)
 
-        return await self._acknowledgements.wait(ENDPOINTS, seconds, calls)
+        return await self._acknowledgements.wait(seconds, (ENDPOINTS,), calls)
 
 
 class Membership:

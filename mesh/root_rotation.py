@@ -61,8 +61,8 @@ class RootRotation:
             while True:
                 state = self._authority.rotation
                 log().warning("root_rotation", state=state.value)
-                yield Progress(state, False, self._acknowledgements.behind(SECRET))
-                behind = await self._acknowledgements.wait(SECRET, seconds)
+                yield Progress(state, False, self._acknowledgements.behind((SECRET,)))
+                behind = await self._acknowledgements.wait(seconds, (SECRET,))
                 await self._keep()
                 yield Progress(state, not behind, behind)
                 if behind or state is Rotation.STEADY:

@@ -95,7 +95,7 @@ class MeshServicer:
         await self._plane.look()
         wrong = self._plane.watch.mistakes
         patience = min(request.wait.ToTimedelta().total_seconds(), _seconds())
-        behind = () if wrong else await self._plane.acknowledgements.wait_for_all(patience)
+        behind = () if wrong else await self._plane.acknowledgements.wait(patience)
         mistakes = messages.mistakes(wrong)
         return pb.GetPolicyStateResponse(in_force=not wrong, mistakes=mistakes, behind_node_ids=behind)
 

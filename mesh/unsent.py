@@ -14,13 +14,8 @@ from envoy.config.accesslog.v3.accesslog_pb2 import (
     AndFilter,
     ComparisonFilter,
     ExtensionFilter,
-    HeaderFilter,
-    OrFilter,
-    ResponseFlagFilter,
-    StatusCodeFilter,
 )
 from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
-from envoy.config.route.v3.route_components_pb2 import HeaderMatcher
 from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     LocalReplyConfig,
@@ -29,10 +24,12 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from kit.channels import UNSENT_HEADER
+from mesh.ends import at_least_one, flags, header, status
 from mesh.policy import UNANSWERED, Policy
 
 ATTEMPT_HEADER = "x-envoy-attempt-count"
 """Which try this is, told by the caller's proxy; what a caller's application says of it is replaced."""
+EQUAL = ComparisonFilter.Op.EQ
 CEL = "envoy.access_loggers.extension_filters.cel"
 
 PERHAPS_SENT = (
@@ -86,18 +83,20 @@ def at_caller(paths: Iterable[str]) -> LocalReplyConfig:
 
 def at_callee(paths: Iterable[str]) -> LocalReplyConfig:
     """For an inbound: the caller's proxy says which try it is."""
-    return _replies(_header(ATTEMPT_HEADER, "1"), paths)
+    return _replies(header(ATTEMPT_HEADER, StringMatcher(exact="1")), paths)
 
 
 def _replies(first_try: AccessLogFilter, paths: Iterable[str]) -> LocalReplyConfig:
     """The first that fits is taken."""
-    no_doubt = _any([first_try, *(_header(":path", path) for path in sorted(paths))])
+    never_heard = [header(":path", StringMatcher(exact=path)) for path in sorted(paths)]
+    no_doubt = at_least_one([first_try, *never_heard])
+    refused = at_least_one([status(EQUAL, code, "access_log.unsent.status") for code in REFUSED])
     return LocalReplyConfig(
         mappers=[
-            ResponseMapper(filter=_flags(PERHAPS_SENT)),
-            _told(_both(_flags(NOT_SENT), no_doubt)),
-            ResponseMapper(filter=_flags(())),  # any other flag
-            _told(_both(_any([_status(code) for code in REFUSED]), no_doubt)),
+            ResponseMapper(filter=flags(PERHAPS_SENT)),
+            _told(_both(flags(NOT_SENT), no_doubt)),
+            ResponseMapper(filter=flags()),  # any other flag
+            _told(_both(refused, no_doubt)),
         ]
     )
 
@@ -108,27 +107,6 @@ def _told(condition: AccessLogFilter) -> ResponseMapper:
         append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
     )
     return ResponseMapper(filter=condition, headers_to_add=[option])
-
-
-def _flags(flags: Iterable[str]) -> AccessLogFilter:
-    return AccessLogFilter(response_flag_filter=ResponseFlagFilter(flags=flags))
-
-
-def _status(code: int) -> AccessLogFilter:
-    comparison = ComparisonFilter(op=ComparisonFilter.Op.EQ)
-    comparison.value.default_value = code
-    comparison.value.runtime_key = "access_log.unsent.status"
-    return AccessLogFilter(status_code_filter=StatusCodeFilter(comparison=comparison))
-
-
-def _header(name: str, value: str) -> AccessLogFilter:
-    matcher = HeaderMatcher(name=name, string_match=StringMatcher(exact=value))
-    return AccessLogFilter(header_filter=HeaderFilter(header=matcher))
-
-
-def _any(filters: list[AccessLogFilter]) -> AccessLogFilter:
-    """At least one of them; Envoy takes no list of one."""
-    return AccessLogFilter(or_filter=OrFilter(filters=filters)) if len(filters) > 1 else filters[0]
 
 
 def _both(one: AccessLogFilter, other: AccessLogFilter) -> AccessLogFilter:
