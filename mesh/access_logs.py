@@ -18,6 +18,7 @@ from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from mesh.ends import at_least_one, flags, header, status
+from mesh.envoy_values import pack
 from mesh.policy import AccessLogs
 
 STDOUT = "envoy.access_loggers.stdout"
@@ -59,7 +60,7 @@ def _logs(known: Mapping[str, str], which: AccessLogs) -> list[AccessLog]:
     line.json_format.update({**known, **_LINE})
     condition = _failed() if which is AccessLogs.ERRORS else at_least_one([_failed(), _no_health_check()])
     log = AccessLog(name=STDOUT, filter=condition)
-    log.typed_config.Pack(StdoutAccessLog(log_format=line))
+    pack(log.typed_config, StdoutAccessLog(log_format=line))
     return [log]
 
 

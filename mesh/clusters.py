@@ -16,7 +16,7 @@ from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoin
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
 
-from mesh.envoy_values import duration
+from mesh.envoy_values import duration, pack
 from mesh.policy import Balancing, Breaker, HealthCheck, Outliers, RetryBudget, Traffic
 from mesh.registry import Instance
 from mesh.tls import from_ads, to_peer
@@ -130,7 +130,7 @@ def _is_ip(host: str) -> bool:
 def _http2(cluster: Cluster) -> None:
     options = HttpProtocolOptions()
     options.explicit_http_config.http2_protocol_options.SetInParent()
-    cluster.typed_extension_protocol_options[HTTP_OPTIONS].Pack(options)
+    pack(cluster.typed_extension_protocol_options[HTTP_OPTIONS], options)
 
 
 def _breakers(breaker: Breaker, budget: RetryBudget) -> CircuitBreakers:

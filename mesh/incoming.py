@@ -27,7 +27,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from kit.channels import UNSENT_HEADER
 from mesh.clusters import APPLICATION
-from mesh.envoy_values import share
+from mesh.envoy_values import pack, share
 from mesh.listeners import INBOUND, http_filter
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import Injected, Policy
@@ -65,7 +65,7 @@ def inbound_routes(workload: str, policy: Policy, trust_domain: str) -> RouteCon
 
 def _route(method: Method, callers: Iterable[str], trust_domain: str) -> Route:
     route = Route(match=RouteMatch(path=method.path), route=_to_application())
-    route.typed_per_filter_config[RBAC_FILTER].Pack(_only(callers, trust_domain))
+    pack(route.typed_per_filter_config[RBAC_FILTER], _only(callers, trust_domain))
     if method.is_health:  # proxies ask all the time, and each would begin a trace
         route.tracing.overall_sampling.numerator = 0
     return route
@@ -86,7 +86,7 @@ def _injected(method: Method, caller: str, injected: Injected, trust_domain: str
         fault.abort.CopyFrom(
             FaultAbort(grpc_status=injected.abort, percentage=share(injected.abort_percentage))
         )
-    route.typed_per_filter_config[FAULT_FILTER].Pack(fault)
+    pack(route.typed_per_filter_config[FAULT_FILTER], fault)
     return route
 
 
@@ -101,7 +101,7 @@ def _several_identities() -> Route:
 
 def _nobody() -> Route:
     route = Route(match=RouteMatch(prefix="/"), route=_to_application())
-    route.typed_per_filter_config[RBAC_FILTER].Pack(_only([], ""))
+    pack(route.typed_per_filter_config[RBAC_FILTER], _only([], ""))
     return route
 
 

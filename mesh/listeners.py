@@ -25,6 +25,7 @@ from google.protobuf.message import Message
 from google.protobuf.wrappers_pb2 import BoolValue
 
 from mesh import access_logs, tracing, unsent
+from mesh.envoy_values import pack
 from mesh.observing import Observing
 from mesh.tls import from_ads, from_peers
 
@@ -81,7 +82,7 @@ def counted() -> HttpFilter:
 def http_filter(name: str, config: Message) -> HttpFilter:
     """A filter with its configuration."""
     found = HttpFilter(name=name)
-    found.typed_config.Pack(config)
+    pack(found.typed_config, config)
     return found
 
 
@@ -107,7 +108,7 @@ def _manager(name: str, door: Door) -> HttpConnectionManager:
 
 def _filter(manager: HttpConnectionManager) -> Filter:
     found = Filter(name=MANAGER)
-    found.typed_config.Pack(manager)
+    pack(found.typed_config, manager)
     return found
 
 

@@ -25,7 +25,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from kit.channels import UNSENT_HEADER
 from mesh.clusters import METADATA, SUBSET_KEY, version_name
-from mesh.envoy_values import duration, share
+from mesh.envoy_values import duration, pack, share
 from mesh.listeners import EGRESS
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import HeaderRoute, MethodTraffic, Mirror, Policy
@@ -116,7 +116,7 @@ def _retry(traffic: MethodTraffic) -> RetryPolicy:
     policy.num_retries.value = traffic.attempts
     policy.retriable_headers.add(name=UNSENT_HEADER, present_match=True)
     predicate = policy.retry_host_predicate.add(name=PREVIOUS_HOSTS)
-    predicate.typed_config.Pack(PreviousHostsPredicate())
+    pack(predicate.typed_config, PreviousHostsPredicate())
     return policy
 
 

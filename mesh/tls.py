@@ -16,6 +16,8 @@ from envoy.extensions.transport_sockets.tls.v3.tls_spiffe_validator_config_pb2 i
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.message import Message
 
+from mesh.envoy_values import pack
+
 BUNDLE = "trust-bundle"
 """The secret that holds the roots that are trusted now."""
 IDENTITY = "identity"
@@ -65,7 +67,7 @@ def secrets(trust_domain: str, chain_pem: bytes, key_pem: bytes, bundle_pem: byt
     )
     validator = roots.validation_context.custom_validator_config
     validator.name = SPIFFE
-    validator.typed_config.Pack(SPIFFECertValidatorConfig(trust_domains=[trusted]))
+    pack(validator.typed_config, SPIFFECertValidatorConfig(trust_domains=[trusted]))
     return {IDENTITY: mine, BUNDLE: roots}
 
 
@@ -88,5 +90,5 @@ def _common(expected: StringMatcher) -> tls_pb2.CommonTlsContext:
 
 def _socket(context: Message) -> TransportSocket:
     socket = TransportSocket(name=SOCKET)
-    socket.typed_config.Pack(context)
+    pack(socket.typed_config, context)
     return socket

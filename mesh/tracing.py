@@ -13,7 +13,7 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 )
 
 from mesh import clusters
-from mesh.envoy_values import duration
+from mesh.envoy_values import duration, pack
 from mesh.observing import Observing
 
 COLLECTOR = "collector"
@@ -33,7 +33,7 @@ def tracing(observing: Observing) -> HttpConnectionManager.Tracing | None:
     service = GrpcService(timeout=duration(EXPORT))
     service.envoy_grpc.cluster_name = COLLECTOR
     provider = Tracers.Http(name=TRACER)
-    provider.typed_config.Pack(OpenTelemetryConfig(grpc_service=service, service_name=observing.workload))
+    pack(provider.typed_config, OpenTelemetryConfig(grpc_service=service, service_name=observing.workload))
     found = HttpConnectionManager.Tracing(provider=provider, operation="%PATH(NQ:PATH):200%")
     found.max_path_tag_length.value = PATH_BYTES
     found.client_sampling.value = 0

@@ -25,6 +25,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from kit.channels import UNSENT_HEADER
 from mesh.ends import at_least_one, flags, header, status
+from mesh.envoy_values import pack
 from mesh.policy import UNANSWERED, Policy
 
 ATTEMPT_HEADER = "x-envoy-attempt-count"
@@ -77,7 +78,7 @@ def at_caller(paths: Iterable[str]) -> LocalReplyConfig:
     """For an egress, or the edge; `paths` as from `once_or_surely_unsent`."""
     expression = ExpressionFilter(expression="upstream.request_attempt_count <= 1")
     first = AccessLogFilter(extension_filter=ExtensionFilter(name=CEL))
-    first.extension_filter.typed_config.Pack(expression)
+    pack(first.extension_filter.typed_config, expression)
     return _replies(first, paths)
 
 

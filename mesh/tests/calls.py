@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import http.client
 import json
-import socket
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from mesh.tests.answers import SECONDS, ask_admin, eventually
 from mesh.tests.fleet import Fleet
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc
 from ordermesh.mesh.v1 import mesh_service_pb2_grpc
-
-SECONDS = 20.0
-
-
-async def eventually(work: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again until it is so."""
-    async with asyncio.timeout(SECONDS):
-        while not await work():  # noqa: ASYNC110 - a proxy has no event to wait for
-            await asyncio.sleep(0.05)
 
 
 async def code(mesh: Fleet, method: str = "ReserveStock") -> grpc.StatusCode:
@@ -143,7 +132,7 @@ async def operator(mesh: Fleet) -> AsyncIterator[mesh_service_pb2_grpc.MeshServi
 
 async def endpoints(mesh: Fleet, name: str, cluster: str) -> int:
     """How many endpoints a sidecar knows of a cluster, as its admin says; -1 if it has no such cluster."""
-    told = await asyncio.to_thread(_ask, mesh.folder / f"{name}.admin", "/clusters?format=json")
+    told = await ask_admin(mesh, name, "/clusters?format=json")
     for found in json.loads(told).get("cluster_statuses", []):
         if found["name"] == cluster:
             return len(found.get("host_statuses", []))
@@ -153,16 +142,5 @@ async def endpoints(mesh: Fleet, name: str, cluster: str) -> int:
 async def healthy(mesh: Fleet, name: str, cluster: str) -> int:
     """How many endpoints of a cluster a sidecar would call: well by its own checks, and not drained."""
     path = f"/stats?filter=^cluster.{cluster}.membership_healthy$"
-    told = await asyncio.to_thread(_ask, mesh.folder / f"{name}.admin", path)
+    told = await ask_admin(mesh, name, path)
     return int(told.partition(": ")[2] or -1)
-
-
-def _ask(admin: Path, path: str) -> str:
-    connection = http.client.HTTPConnection("sidecar", timeout=SECONDS)
-    connection.sock = socket.socket(socket.AF_UNIX)
-    connection.sock.connect(str(admin))
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().read().decode()
-    finally:
-        connection.close()

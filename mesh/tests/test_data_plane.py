@@ -9,7 +9,8 @@ import grpc
 import pytest
 
 from mesh.policy import Allow
-from mesh.tests.calls import answers, code, eventually
+from mesh.tests.answers import eventually
+from mesh.tests.calls import answers, code
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import RELEASE, policy, without_extras
 

@@ -13,7 +13,8 @@ from grpc_health.v1.health_pb2 import HealthCheckResponse
 
 from kit.errors import error_info
 from mesh.authority import Rotation
-from mesh.tests.calls import Watched, answers, code, endpoints, eventually, healthy, in_step, load, operator
+from mesh.tests.answers import eventually
+from mesh.tests.calls import Watched, answers, code, endpoints, healthy, in_step, load, operator
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import policy, without_extras
 from ordermesh.mesh.v1 import mesh_pb2

@@ -14,7 +14,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from mesh.tests.calls import eventually
+from mesh.tests.answers import eventually
 from mesh.tests.fleet import ROOT
 from ordermesh.mesh.v1 import mesh_service_pb2 as pb
 from ordermesh.mesh.v1 import mesh_service_pb2_grpc

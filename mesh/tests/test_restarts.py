@@ -15,7 +15,8 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 from mesh.ads import CREDENTIAL
 from mesh.policy import Allow
 from mesh.snapshot import CLUSTER
-from mesh.tests.calls import SECONDS, answers, code, endpoints, eventually, in_step, load
+from mesh.tests.answers import SECONDS, eventually
+from mesh.tests.calls import answers, code, endpoints, in_step, load
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import RELEASE, policy, without_extras
 

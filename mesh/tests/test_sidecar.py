@@ -1,5 +1,7 @@
 """A sidecar is told whom it may call and who may call it; a real Envoy takes all of it."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,7 +23,8 @@ from mesh.sidecar import Credentials, Mesh, snapshot
 from mesh.snapshot import CLUSTER, ENDPOINTS, ROUTES, Snapshot, version_of
 from mesh.tests.policies import policy, without_extras
 
-ENVOY = Path(__file__).resolve().parents[2] / "var" / "venv" / "servers" / "bin" / "envoy"
+ROOT = Path(__file__).resolve().parents[2]
+ENVOY = ROOT / "var" / "venv" / "servers" / "bin" / "envoy"
 NOBODY = Credentials(b"chain", b"key", b"bundle")
 HERE = Registered({}).arrived(Instance("inventory-1", "inventory", "127.0.0.1:15054", "v1"))
 
@@ -124,3 +127,26 @@ def test_envoy_says_what_is_wrong_with_a_snapshot() -> None:
     resources[CLUSTER]["inventory"].value = broken.SerializeToString()
     with pytest.raises(Refused, match="CLUSTER_PROVIDED"):
         validate(ENVOY, Snapshot(resources))
+
+
+VERSIONS = """
+from datetime import timedelta
+from mesh.proxies import Node
+from mesh.registry import Registered
+from mesh.sidecar import Credentials, Mesh, snapshot
+from mesh.snapshot import version_of
+from mesh.tests.policies import policy
+
+node = Node("orders-1", "orders", "127.0.0.1", 9, "egress", "application", "v1")
+mesh = Mesh(policy(), Registered({}), "ordermesh.local", timedelta(minutes=15), "127.0.0.1:4317")
+found = snapshot(node, Credentials(b"chain", b"key", b"bundle"), mesh)
+print(sorted((type_url, version_of(named)) for type_url, named in found.resources.items()))
+"""
+
+
+def test_another_process_has_the_same_versions_so_its_restart_drains_no_listener() -> None:
+    def told() -> bytes:
+        command = [sys.executable, "-c", VERSIONS]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout  # noqa: S603 - ours
+
+    assert len({told() for _ in range(3)}) == 1
