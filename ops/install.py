@@ -25,6 +25,8 @@ VENVS = ROOT / "var" / "venv"
 REPORT = ROOT / "var" / "install.json"
 LOCKS = {"app": "requirements.lock", "servers": "requirements-servers.lock"}
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
+# xds-protos carries old copies of files of these two, and uv unpacks packages in no fixed order
+OVER_COPIES = ("opentelemetry-proto", "googleapis-common-protos")
 MINIMUM_PYTHON = (3, 11)
 DISK_NEEDED = 3 * 10**9  # bytes: about 1 GB of packages and their cache, and room for data
 
@@ -90,7 +92,11 @@ def make_environment(name: str) -> None:
         run(uv, "venv", "-q", "--clear", "--no-project", "--python", sys.executable, str(environment))
     # compiled once here, else the first start compiles the same modules in ten processes at a time
     options = ("--require-hashes", "--compile-bytecode") if name == "app" else ("--require-hashes",)
-    run(uv, "pip", "sync", "-q", *options, "--python", str(environment / "bin/python"), str(lock))
+    python = ("--python", str(environment / "bin/python"))
+    run(uv, "pip", "sync", "-q", *options, *python, str(lock))
+    if name == "app":
+        over = [f"--reinstall-package={package}" for package in OVER_COPIES]
+        run(uv, "pip", "install", "-q", *options, *python, "--no-deps", *over, "-r", str(lock))
     (environment / "ordermesh-stamp").write_text(stamp_of(lock))
 
 
