@@ -105,7 +105,7 @@ def _doors(site: Site, name: str) -> Any:
     if name == "edge":
         for listener in doors["static_resources"]["listeners"]:
             manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-            public_doors.open_to_browsers(site.root, manager, traced=bool(site.otlp))
+            public_doors.open_to_browsers(site.root, manager)
     _observed(site, name, doors)
     return doors
 

@@ -85,14 +85,13 @@ REPLIES = (
 )
 
 
-def config(api: str, *, traced: bool) -> Json:
+def config(api: str) -> Json:
     """Envoy's `local_reply_config`, for an entry whose REST paths begin with `api`."""
-    trace_id = "%TRACE_ID%" if traced else _TRACE_ID
     under_api = _any(_header(":path", {"prefix": api}), _header(_ORIGINAL, {"prefix": api}))
     mappers = []
     for reply in REPLIES:
-        mappers.append(_mapper(reply, _status(reply, trace_id), "application/json", under_api))
-        mappers.append(_mapper(reply, _problem(reply, trace_id), "application/problem+json"))
+        mappers.append(_mapper(reply, _status(reply), "application/json", under_api))
+        mappers.append(_mapper(reply, _problem(reply), "application/problem+json"))
     return {"mappers": mappers}
 
 
@@ -116,26 +115,26 @@ def _mapper(reply: Reply, body: Json, content_type: str, *conditions: Json) -> J
     return found
 
 
-def _status(reply: Reply, trace_id: str) -> Json:
+def _status(reply: Reply) -> Json:
     kind = "type.googleapis.com/google.rpc."
     return {
         "code": reply.grpc.value[0],
         "message": "%LOCAL_REPLY_BODY%",
         "details": [
             {"@type": f"{kind}ErrorInfo", "reason": reply.code, "domain": DOMAIN, "metadata": {}},
-            {"@type": f"{kind}RequestInfo", "request_id": trace_id, "serving_data": ""},
+            {"@type": f"{kind}RequestInfo", "request_id": _TRACE_ID, "serving_data": ""},
         ],
     }
 
 
-def _problem(reply: Reply, trace_id: str) -> Json:
+def _problem(reply: Reply) -> Json:
     return {
         "type": "about:blank",
         "title": reply.sent.phrase,
         "status": int(reply.sent),
         "detail": "%LOCAL_REPLY_BODY%",
         "code": reply.code,
-        "traceId": trace_id,
+        "traceId": _TRACE_ID,
     }
 
 

@@ -16,11 +16,13 @@ _BEGUN = (
     "%CEL(re.extract(request.headers['x-request-id'], '^(.{8})-(.{4})-(.{4})-(.{4})-(.{12})$',"
     " '00-\\\\1\\\\2\\\\3\\\\4\\\\5-\\\\4\\\\5-00'))%"
 )
-"""A trace that nobody records, made of the id that Envoy draws for each request."""
+"""A trace that nobody records, made of the id that Envoy draws for each request. Where there is a collector,
+Envoy puts its own in this place for what it sends on.
+"""
 
 
-def open_to_browsers(root: Path, manager: dict[str, Any], *, traced: bool) -> None:
-    """Add it to the doors of the public entry. `traced`: Envoy begins traces itself."""
+def open_to_browsers(root: Path, manager: dict[str, Any]) -> None:
+    """Add it to the doors of the public entry."""
     from mesh.methods import PUBLIC
     from mesh.rest import API
 
@@ -31,9 +33,8 @@ def open_to_browsers(root: Path, manager: dict[str, Any], *, traced: bool) -> No
     )
     first, *others = manager["http_filters"]
     manager["http_filters"] = [first, *yaml.safe_load(text)["http_filters"], *others]
-    manager["local_reply_config"] = local_replies.config(API, traced=traced)
-    if not traced:
-        first["typed_config"]["mutations"]["request_mutations"].append(_begin_trace())
+    manager["local_reply_config"] = local_replies.config(API)
+    first["typed_config"]["mutations"]["request_mutations"].append(_begin_trace())
 
 
 def _begin_trace() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import grpc
@@ -123,6 +124,14 @@ SENT_BY = {
     "too_late": 504,
     "internal": 500,
 }
+
+
+async def test_where_spans_are_sent_the_trace_is_that_of_the_span(site: Site) -> None:
+    async with edge(replace(site, otlp=f"127.0.0.1:{site.ports['codec']}")) as running:
+        assert refusal(await running.http.get("/api/v1/nothing")) == (404, "ROUTE_NOT_FOUND")
+        _, heard = await running.call("GET", "/api/v1/products")
+        assert heard is not None
+        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", heard.metadata["traceparent"])
 
 
 async def test_a_refusal_of_a_service_is_its_status_in_json(public: Edge) -> None:
