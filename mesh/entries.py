@@ -18,6 +18,7 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
+from mesh import rest
 from mesh.methods import BY_WORKLOAD, EVENT_PARTS, EVENTS, IDENTITIES, Role
 from mesh.outgoing import routes
 from mesh.policy import Policy
@@ -53,6 +54,8 @@ def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
             _nowhere(f"/{EVENTS}/", f"the metadata {PART_HEADER} must name the part that is meant: {parts}")
         )
     found += [_described("/grpc.reflection."), _described("/grpc.health.v1.Health/")]
+    if IDENTITIES[entry] is Role.EDGE:
+        found += rest.routes()
     callees = ", ".join(policy.callees(entry))
     found.append(
         _nowhere("/", f"not served here: the entry {entry!r} takes gRPC methods of {callees or 'nobody'}")
@@ -61,18 +64,17 @@ def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
         header=HeaderValue(key=ENTRY_HEADER, value=entry),
         append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
     )
-    return RouteConfiguration(
-        name=ENTRY,
-        request_headers_to_add=[told],
-        virtual_hosts=[
-            VirtualHost(
-                name=entry,
-                domains=["*"],
-                routes=found,
-                include_request_attempt_count=True,  # the callee's proxy wants to know (mesh.unsent)
-            )
-        ],
+    host = VirtualHost(
+        name=entry,
+        domains=["*"],
+        routes=found,
+        include_request_attempt_count=True,  # the callee's proxy wants to know (mesh.unsent)
     )
+    if IDENTITIES[entry] is Role.EDGE:
+        host.typed_per_filter_config[rest.CORS].CopyFrom(rest.cors(policy.edge.origins))
+    configuration = RouteConfiguration(name=ENTRY, request_headers_to_add=[told], virtual_hosts=[host])
+    configuration.max_direct_response_body_size_bytes.value = rest.MAX_DOCUMENT_BYTES
+    return configuration
 
 
 def _header(name: str, value: str) -> HeaderMatcher:
@@ -87,5 +89,5 @@ def _described(prefix: str) -> Route:
 
 def _nowhere(prefix: str, text: str) -> Route:
     """A gRPC client sees UNIMPLEMENTED with this text."""
-    response = DirectResponseAction(status=404, body=DataSource(inline_string=f"{text}\n"))
+    response = DirectResponseAction(status=404, body=DataSource(inline_string=text))
     return Route(match=RouteMatch(prefix=prefix), direct_response=response)

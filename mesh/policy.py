@@ -169,6 +169,13 @@ class Telemetry:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """What the public entry lets in besides gRPC: the origins of pages that may call it from a browser."""
+
+    origins: tuple[str, ...] = ("http://localhost:*",)  # `:*` is any port
+
+
+@dataclass(frozen=True)
 class Injected:
     """What is injected into the calls of one caller to one method."""
 
@@ -189,6 +196,7 @@ class Policy:
     mirror: Mapping[str, Mirror]
     faults: tuple[Fault, ...]
     telemetry: Telemetry = Telemetry()
+    edge: Edge = Edge()
 
     def allowed(self, source: str, target: str, method: str) -> bool:
         """Whether this identity may call this RPC, by its name or its path. Unknown names may nothing."""

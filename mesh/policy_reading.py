@@ -9,13 +9,13 @@ from pathlib import Path
 from yaml import Node
 
 from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, open_to
-from mesh.policy import AccessLogs, Allow, Fault, HeaderRoute, Policy, Telemetry
+from mesh.policy import AccessLogs, Allow, Edge, Fault, HeaderRoute, Policy, Telemetry
 from mesh.policy_nodes import Mistake, PolicyError, items_of, line_of, read, word
 from mesh.policy_shaping import ShapingReader
 from mesh.policy_traffic import TrafficReader
 from mesh.policy_values import Values
 
-SECTIONS = ("allow", "traffic", "split", "routes", "mirror", "faults", "telemetry")
+SECTIONS = ("allow", "traffic", "split", "routes", "mirror", "faults", "edge", "telemetry")
 NEEDED = ("allow", "traffic")
 
 
@@ -51,6 +51,7 @@ def parse(text: str) -> Policy:
         mirror=shaping.mirror(sections.get("mirror")),
         faults=tuple(shaping.faults(sections.get("faults"))),
         telemetry=_telemetry(values, sections.get("telemetry")),
+        edge=_edge(values, sections.get("edge")),
     )
     if not values.mistakes:
         _check_sources(policy, values.mistakes)
@@ -110,6 +111,14 @@ def _telemetry(values: Values, node: Node | None) -> Telemetry:
     if "traces" in keys:
         found = replace(found, traces=values.percentage(keys["traces"], "`traces`", zero=True))
     return found
+
+
+def _edge(values: Values, node: Node | None) -> Edge:
+    keys = values.keys(node, "`edge`", ("origins",)) if node else {}
+    if "origins" not in keys:
+        return Edge()
+    items = values.items(keys["origins"], "`origins`")
+    return Edge(tuple(values.origin(item, "an entry of `origins`") for item in items))
 
 
 def _check_sources(policy: Policy, mistakes: list[Mistake]) -> None:

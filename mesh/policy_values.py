@@ -25,6 +25,7 @@ _WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
 _PERCENT = re.compile(r"(0|[1-9][0-9]{0,2})(\.[0-9]{1,4})?")
 _VERSION = re.compile(r"[a-z][a-z0-9.-]{0,30}")
 _HEADER_VALUE = re.compile(r"[\x20-\x7e]+")
+_ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:([0-9]{1,5}|\*))?")
 ALL = "*"
 E = TypeVar("E", bound=Enum)
 
@@ -211,4 +212,12 @@ class Values:
             self.wrong(node, f'`{text}` is no text to YAML; write "{text}" with quotes')
         elif isinstance(node, ScalarNode) and not _HEADER_VALUE.fullmatch(text):
             self.wrong(node, f"{what} is one line of letters, digits and signs")
+        return text
+
+    def origin(self, node: Node, what: str) -> str:
+        """Where a page comes from, as browsers say it."""
+        text = self.text(node, what)
+        if not _ORIGIN.fullmatch(text) and isinstance(node, ScalarNode):
+            right = "scheme and host and perhaps a port, such as https://shop.example or http://localhost:*"
+            self.wrong(node, f"{what} is {right}, not `{text}`")
         return text

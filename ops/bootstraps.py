@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ops import mesh_parts
+from ops import mesh_parts, public_doors
 from ops.site import HOST, Instance, Site
 
 CONNECT_SECONDS = "1s"
@@ -102,6 +102,10 @@ def _doors(site: Site, name: str) -> Any:
             reflection=site.socket(name, "reflection"),
         )
     )
+    if name == "edge":
+        for listener in doors["static_resources"]["listeners"]:
+            manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+            public_doors.open_to_browsers(site.root, manager)
     _observed(site, name, doors)
     return doors
 

@@ -37,7 +37,16 @@ def checks() -> list[Check]:
     python = sys.executable
     typed = [
         name
-        for name in ("kit", "mesh", "services", "workflows", "ops", "tests", "protos/generate.py")
+        for name in (
+            "kit",
+            "mesh",
+            "services",
+            "workflows",
+            "ops",
+            "tests",
+            "protos/generate.py",
+            "protos/openapi.py",
+        )
         if (ROOT / name).exists()
     ]
     migrations = [str(path.relative_to(ROOT)) for path in sorted(ROOT.glob("services/**/migrations/*.sql"))]

@@ -23,11 +23,12 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.orders.v1 import orders_pb2 as ordermesh_dot_orders_dot_v1_dot_orders__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(ordermesh/orders/v1/orders_service.proto\x12\x13ordermesh.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a ordermesh/access/v1/access.proto\x1a ordermesh/orders/v1/orders.proto\"\x91\x04\n\x11PlaceOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xfc\x01\n\x05lines\x18\x02 \x03(\x0b\x32#.ordermesh.orders.v1.PlaceOrderLineB\xc7\x01\xbaH\xc3\x01\x92\x01\x02\x08\x01\xba\x01\x41\n\x0etoo_many_lines\x12\x1bmust have at most 100 lines\x1a\x12this.size() <= 100\xba\x01w\n\rduplicate_sku\x12.must name each sku once; add the quantities up\x1a\x36this.size() > 100 || this.map(line, line.sku).unique()\x12\x36\n\rpayment_token\x18\x03 \x01(\tB\x1f\x80\x01\x01\xbaH\x19r\x17\x32\x15^tok_[a-z0-9_]{1,60}$\x12\x41\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32!.ordermesh.orders.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\x04\x66low\x18\x05 \x01(\x0e\x32\x19.ordermesh.orders.v1.FlowB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\x04wait\x18\x06 \x01(\x0e\x32\x19.ordermesh.orders.v1.WaitB\x08\xbaH\x05\x82\x01\x02\x10\x01\"]\n\x0ePlaceOrderLine\x12-\n\x03sku\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\x12\x1c\n\x08quantity\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\"?\n\x12PlaceOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"-\n\x0fGetOrderRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x10GetOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"M\n\x11ListOrdersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"Y\n\x12ListOrdersResponse\x12*\n\x06orders\x18\x01 \x03(\x0b\x32\x1a.ordermesh.orders.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x12\x43\x61ncelOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x13\x43\x61ncelOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"O\n\x13\x41pproveOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"A\n\x14\x41pproveOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"N\n\x12RejectOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x13RejectOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"O\n\x11WatchOrderRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\rafter_version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"F\n\x12WatchOrderResponse\x12\x30\n\x06status\x18\x01 \x01(\x0b\x32 .ordermesh.orders.v1.OrderStatus2\xec\x05\n\rOrdersService\x12\x63\n\nPlaceOrder\x12&.ordermesh.orders.v1.PlaceOrderRequest\x1a\'.ordermesh.orders.v1.PlaceOrderResponse\"\x04\x88\xb5\x18\x02\x12`\n\x08GetOrder\x12$.ordermesh.orders.v1.GetOrderRequest\x1a%.ordermesh.orders.v1.GetOrderResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x12\x66\n\nListOrders\x12&.ordermesh.orders.v1.ListOrdersRequest\x1a\'.ordermesh.orders.v1.ListOrdersResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x12i\n\x0b\x43\x61ncelOrder\x12\'.ordermesh.orders.v1.CancelOrderRequest\x1a(.ordermesh.orders.v1.CancelOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x02\x12l\n\x0c\x41pproveOrder\x12(.ordermesh.orders.v1.ApproveOrderRequest\x1a).ordermesh.orders.v1.ApproveOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x12i\n\x0bRejectOrder\x12\'.ordermesh.orders.v1.RejectOrderRequest\x1a(.ordermesh.orders.v1.RejectOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x12h\n\nWatchOrder\x12&.ordermesh.orders.v1.WatchOrderRequest\x1a\'.ordermesh.orders.v1.WatchOrderResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(ordermesh/orders/v1/orders_service.proto\x12\x13ordermesh.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a ordermesh/access/v1/access.proto\x1a ordermesh/orders/v1/orders.proto\"\x91\x04\n\x11PlaceOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\xfc\x01\n\x05lines\x18\x02 \x03(\x0b\x32#.ordermesh.orders.v1.PlaceOrderLineB\xc7\x01\xbaH\xc3\x01\x92\x01\x02\x08\x01\xba\x01\x41\n\x0etoo_many_lines\x12\x1bmust have at most 100 lines\x1a\x12this.size() <= 100\xba\x01w\n\rduplicate_sku\x12.must name each sku once; add the quantities up\x1a\x36this.size() > 100 || this.map(line, line.sku).unique()\x12\x36\n\rpayment_token\x18\x03 \x01(\tB\x1f\x80\x01\x01\xbaH\x19r\x17\x32\x15^tok_[a-z0-9_]{1,60}$\x12\x41\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32!.ordermesh.orders.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\x04\x66low\x18\x05 \x01(\x0e\x32\x19.ordermesh.orders.v1.FlowB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x31\n\x04wait\x18\x06 \x01(\x0e\x32\x19.ordermesh.orders.v1.WaitB\x08\xbaH\x05\x82\x01\x02\x10\x01\"]\n\x0ePlaceOrderLine\x12-\n\x03sku\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\x12\x1c\n\x08quantity\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01\"?\n\x12PlaceOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"-\n\x0fGetOrderRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"=\n\x10GetOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"M\n\x11ListOrdersRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"Y\n\x12ListOrdersResponse\x12*\n\x06orders\x18\x01 \x03(\x0b\x32\x1a.ordermesh.orders.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x12\x43\x61ncelOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x13\x43\x61ncelOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"O\n\x13\x41pproveOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"A\n\x14\x41pproveOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"N\n\x12RejectOrderRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"@\n\x13RejectOrderResponse\x12)\n\x05order\x18\x01 \x01(\x0b\x32\x1a.ordermesh.orders.v1.Order\"O\n\x11WatchOrderRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1e\n\rafter_version\x18\x02 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\"F\n\x12WatchOrderResponse\x12\x30\n\x06status\x18\x01 \x01(\x0b\x32 .ordermesh.orders.v1.OrderStatus2\x91\x07\n\rOrdersService\x12|\n\nPlaceOrder\x12&.ordermesh.orders.v1.PlaceOrderRequest\x1a\'.ordermesh.orders.v1.PlaceOrderResponse\"\x1d\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x13\"\x0e/api/v1/orders:\x01*\x12\x81\x01\n\x08GetOrder\x12$.ordermesh.orders.v1.GetOrderRequest\x1a%.ordermesh.orders.v1.GetOrderResponse\"(\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/orders/{order_id}\x12|\n\nListOrders\x12&.ordermesh.orders.v1.ListOrdersRequest\x1a\'.ordermesh.orders.v1.ListOrdersResponse\"\x1d\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/api/v1/orders\x12\x94\x01\n\x0b\x43\x61ncelOrder\x12\'.ordermesh.orders.v1.CancelOrderRequest\x1a(.ordermesh.orders.v1.CancelOrderResponse\"2\x90\x02\x02\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02%\" /api/v1/orders/{order_id}:cancel:\x01*\x12l\n\x0c\x41pproveOrder\x12(.ordermesh.orders.v1.ApproveOrderRequest\x1a).ordermesh.orders.v1.ApproveOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x12i\n\x0bRejectOrder\x12\'.ordermesh.orders.v1.RejectOrderRequest\x1a(.ordermesh.orders.v1.RejectOrderResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x12\x8f\x01\n\nWatchOrder\x12&.ordermesh.orders.v1.WatchOrderRequest\x1a\'.ordermesh.orders.v1.WatchOrderResponse\".\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02!\x12\x1f/api/v1/orders/{order_id}:watch0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -73,49 +74,49 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHORDERREQUEST'].fields_by_name['after_version']._loaded_options = None
   _globals['_WATCHORDERREQUEST'].fields_by_name['after_version']._serialized_options = b'\272H\004\"\002(\000'
   _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\210\265\030\002'
+  _globals['_ORDERSSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\210\265\030\002\202\323\344\223\002\023\"\016/api/v1/orders:\001*'
   _globals['_ORDERSSERVICE'].methods_by_name['GetOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\220\002\001\210\265\030\002'
+  _globals['_ORDERSSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\220\002\001\210\265\030\002\202\323\344\223\002\033\022\031/api/v1/orders/{order_id}'
   _globals['_ORDERSSERVICE'].methods_by_name['ListOrders']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001\210\265\030\002'
+  _globals['_ORDERSSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001\210\265\030\002\202\323\344\223\002\020\022\016/api/v1/orders'
   _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002\210\265\030\002'
+  _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002\210\265\030\002\202\323\344\223\002%\" /api/v1/orders/{order_id}:cancel:\001*'
   _globals['_ORDERSSERVICE'].methods_by_name['ApproveOrder']._loaded_options = None
   _globals['_ORDERSSERVICE'].methods_by_name['ApproveOrder']._serialized_options = b'\220\002\002\210\265\030\003'
   _globals['_ORDERSSERVICE'].methods_by_name['RejectOrder']._loaded_options = None
   _globals['_ORDERSSERVICE'].methods_by_name['RejectOrder']._serialized_options = b'\220\002\002\210\265\030\003'
   _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._loaded_options = None
-  _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\220\002\001\210\265\030\002'
-  _globals['_PLACEORDERREQUEST']._serialized_start=163
-  _globals['_PLACEORDERREQUEST']._serialized_end=692
-  _globals['_PLACEORDERLINE']._serialized_start=694
-  _globals['_PLACEORDERLINE']._serialized_end=787
-  _globals['_PLACEORDERRESPONSE']._serialized_start=789
-  _globals['_PLACEORDERRESPONSE']._serialized_end=852
-  _globals['_GETORDERREQUEST']._serialized_start=854
-  _globals['_GETORDERREQUEST']._serialized_end=899
-  _globals['_GETORDERRESPONSE']._serialized_start=901
-  _globals['_GETORDERRESPONSE']._serialized_end=962
-  _globals['_LISTORDERSREQUEST']._serialized_start=964
-  _globals['_LISTORDERSREQUEST']._serialized_end=1041
-  _globals['_LISTORDERSRESPONSE']._serialized_start=1043
-  _globals['_LISTORDERSRESPONSE']._serialized_end=1132
-  _globals['_CANCELORDERREQUEST']._serialized_start=1134
-  _globals['_CANCELORDERREQUEST']._serialized_end=1212
-  _globals['_CANCELORDERRESPONSE']._serialized_start=1214
-  _globals['_CANCELORDERRESPONSE']._serialized_end=1278
-  _globals['_APPROVEORDERREQUEST']._serialized_start=1280
-  _globals['_APPROVEORDERREQUEST']._serialized_end=1359
-  _globals['_APPROVEORDERRESPONSE']._serialized_start=1361
-  _globals['_APPROVEORDERRESPONSE']._serialized_end=1426
-  _globals['_REJECTORDERREQUEST']._serialized_start=1428
-  _globals['_REJECTORDERREQUEST']._serialized_end=1506
-  _globals['_REJECTORDERRESPONSE']._serialized_start=1508
-  _globals['_REJECTORDERRESPONSE']._serialized_end=1572
-  _globals['_WATCHORDERREQUEST']._serialized_start=1574
-  _globals['_WATCHORDERREQUEST']._serialized_end=1653
-  _globals['_WATCHORDERRESPONSE']._serialized_start=1655
-  _globals['_WATCHORDERRESPONSE']._serialized_end=1725
-  _globals['_ORDERSSERVICE']._serialized_start=1728
-  _globals['_ORDERSSERVICE']._serialized_end=2476
+  _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\220\002\001\210\265\030\002\202\323\344\223\002!\022\037/api/v1/orders/{order_id}:watch'
+  _globals['_PLACEORDERREQUEST']._serialized_start=193
+  _globals['_PLACEORDERREQUEST']._serialized_end=722
+  _globals['_PLACEORDERLINE']._serialized_start=724
+  _globals['_PLACEORDERLINE']._serialized_end=817
+  _globals['_PLACEORDERRESPONSE']._serialized_start=819
+  _globals['_PLACEORDERRESPONSE']._serialized_end=882
+  _globals['_GETORDERREQUEST']._serialized_start=884
+  _globals['_GETORDERREQUEST']._serialized_end=929
+  _globals['_GETORDERRESPONSE']._serialized_start=931
+  _globals['_GETORDERRESPONSE']._serialized_end=992
+  _globals['_LISTORDERSREQUEST']._serialized_start=994
+  _globals['_LISTORDERSREQUEST']._serialized_end=1071
+  _globals['_LISTORDERSRESPONSE']._serialized_start=1073
+  _globals['_LISTORDERSRESPONSE']._serialized_end=1162
+  _globals['_CANCELORDERREQUEST']._serialized_start=1164
+  _globals['_CANCELORDERREQUEST']._serialized_end=1242
+  _globals['_CANCELORDERRESPONSE']._serialized_start=1244
+  _globals['_CANCELORDERRESPONSE']._serialized_end=1308
+  _globals['_APPROVEORDERREQUEST']._serialized_start=1310
+  _globals['_APPROVEORDERREQUEST']._serialized_end=1389
+  _globals['_APPROVEORDERRESPONSE']._serialized_start=1391
+  _globals['_APPROVEORDERRESPONSE']._serialized_end=1456
+  _globals['_REJECTORDERREQUEST']._serialized_start=1458
+  _globals['_REJECTORDERREQUEST']._serialized_end=1536
+  _globals['_REJECTORDERRESPONSE']._serialized_start=1538
+  _globals['_REJECTORDERRESPONSE']._serialized_end=1602
+  _globals['_WATCHORDERREQUEST']._serialized_start=1604
+  _globals['_WATCHORDERREQUEST']._serialized_end=1683
+  _globals['_WATCHORDERRESPONSE']._serialized_start=1685
+  _globals['_WATCHORDERRESPONSE']._serialized_end=1755
+  _globals['_ORDERSSERVICE']._serialized_start=1758
+  _globals['_ORDERSSERVICE']._serialized_end=2671
 # @@protoc_insertion_point(module_scope)

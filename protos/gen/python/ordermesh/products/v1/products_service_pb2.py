@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.products.v1 import products_pb2 as ordermesh_dot_products_dot_v1_dot_products__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/products/v1/products_service.proto\x12\x15ordermesh.products.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a$ordermesh/products/v1/products.proto\"B\n\x11GetProductRequest\x12-\n\x03sku\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\"E\n\x12GetProductResponse\x12/\n\x07product\x18\x01 \x01(\x0b\x32\x1e.ordermesh.products.v1.Product\"T\n\x17\x42\x61tchGetProductsRequest\x12\x39\n\x04skus\x18\x01 \x03(\tB+\xbaH(\x92\x01%\x08\x01\x10\x64\x18\x01\"\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\"L\n\x18\x42\x61tchGetProductsResponse\x12\x30\n\x08products\x18\x01 \x03(\x0b\x32\x1e.ordermesh.products.v1.Product\"h\n\x13ListProductsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x17\n\x05query\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"a\n\x14ListProductsResponse\x12\x30\n\x08products\x18\x01 \x03(\x0b\x32\x1e.ordermesh.products.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc2\x03\n\x12UpdatePriceRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x03sku\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\x12\xde\x02\n\x05price\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\xba\x02\xbaH\xb6\x02\xba\x01\xaf\x02\n\rmoney_invalid\x12Umust be above zero, at most 1000000, in whole cents, with a currency code such as EUR\x1a\xc6\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\"F\n\x13UpdatePriceResponse\x12/\n\x07product\x18\x01 \x01(\x0b\x32\x1e.ordermesh.products.v1.Product2\xdc\x03\n\x0fProductsService\x12j\n\nGetProduct\x12(.ordermesh.products.v1.GetProductRequest\x1a).ordermesh.products.v1.GetProductResponse\"\x07\x90\x02\x01\x88\xb5\x18\x01\x12|\n\x10\x42\x61tchGetProducts\x12..ordermesh.products.v1.BatchGetProductsRequest\x1a/.ordermesh.products.v1.BatchGetProductsResponse\"\x07\x90\x02\x01\x88\xb5\x18\x01\x12p\n\x0cListProducts\x12*.ordermesh.products.v1.ListProductsRequest\x1a+.ordermesh.products.v1.ListProductsResponse\"\x07\x90\x02\x01\x88\xb5\x18\x01\x12m\n\x0bUpdatePrice\x12).ordermesh.products.v1.UpdatePriceRequest\x1a*.ordermesh.products.v1.UpdatePriceResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/products/v1/products_service.proto\x12\x15ordermesh.products.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17google/type/money.proto\x1a ordermesh/access/v1/access.proto\x1a$ordermesh/products/v1/products.proto\"B\n\x11GetProductRequest\x12-\n\x03sku\x18\x01 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\"E\n\x12GetProductResponse\x12/\n\x07product\x18\x01 \x01(\x0b\x32\x1e.ordermesh.products.v1.Product\"T\n\x17\x42\x61tchGetProductsRequest\x12\x39\n\x04skus\x18\x01 \x03(\tB+\xbaH(\x92\x01%\x08\x01\x10\x64\x18\x01\"\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\"L\n\x18\x42\x61tchGetProductsResponse\x12\x30\n\x08products\x18\x01 \x03(\x0b\x32\x1e.ordermesh.products.v1.Product\"h\n\x13ListProductsRequest\x12\x1a\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x17\n\x05query\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"a\n\x14ListProductsResponse\x12\x30\n\x08products\x18\x01 \x03(\x0b\x32\x1e.ordermesh.products.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc2\x03\n\x12UpdatePriceRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12-\n\x03sku\x18\x02 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[A-Z0-9][A-Z0-9-]{1,39}$\x12\xde\x02\n\x05price\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\xba\x02\xbaH\xb6\x02\xba\x01\xaf\x02\n\rmoney_invalid\x12Umust be above zero, at most 1000000, in whole cents, with a currency code such as EUR\x1a\xc6\x01this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\xc8\x01\x01\"F\n\x13UpdatePriceResponse\x12/\n\x07product\x18\x01 \x01(\x0b\x32\x1e.ordermesh.products.v1.Product2\xb6\x04\n\x0fProductsService\x12\x88\x01\n\nGetProduct\x12(.ordermesh.products.v1.GetProductRequest\x1a).ordermesh.products.v1.GetProductResponse\"%\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/products/{sku}\x12\x9d\x01\n\x10\x42\x61tchGetProducts\x12..ordermesh.products.v1.BatchGetProductsRequest\x1a/.ordermesh.products.v1.BatchGetProductsResponse\"(\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/api/v1/products:batchGet\x12\x88\x01\n\x0cListProducts\x12*.ordermesh.products.v1.ListProductsRequest\x1a+.ordermesh.products.v1.ListProductsResponse\"\x1f\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/api/v1/products\x12m\n\x0bUpdatePrice\x12).ordermesh.products.v1.UpdatePriceRequest\x1a*.ordermesh.products.v1.UpdatePriceResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,29 +53,29 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPDATEPRICEREQUEST'].fields_by_name['price']._loaded_options = None
   _globals['_UPDATEPRICEREQUEST'].fields_by_name['price']._serialized_options = b'\272H\266\002\272\001\257\002\n\rmoney_invalid\022Umust be above zero, at most 1000000, in whole cents, with a currency code such as EUR\032\306\001this.currency_code.matches(\'^[A-Z]{3}$\') && this.units >= 0 && this.units <= 1000000 && this.nanos >= 0 && this.nanos <= 999999999 && this.nanos % 10000000 == 0 && (this.units > 0 || this.nanos > 0)\310\001\001'
   _globals['_PRODUCTSSERVICE'].methods_by_name['GetProduct']._loaded_options = None
-  _globals['_PRODUCTSSERVICE'].methods_by_name['GetProduct']._serialized_options = b'\220\002\001\210\265\030\001'
+  _globals['_PRODUCTSSERVICE'].methods_by_name['GetProduct']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\030\022\026/api/v1/products/{sku}'
   _globals['_PRODUCTSSERVICE'].methods_by_name['BatchGetProducts']._loaded_options = None
-  _globals['_PRODUCTSSERVICE'].methods_by_name['BatchGetProducts']._serialized_options = b'\220\002\001\210\265\030\001'
+  _globals['_PRODUCTSSERVICE'].methods_by_name['BatchGetProducts']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\033\022\031/api/v1/products:batchGet'
   _globals['_PRODUCTSSERVICE'].methods_by_name['ListProducts']._loaded_options = None
-  _globals['_PRODUCTSSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\220\002\001\210\265\030\001'
+  _globals['_PRODUCTSSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\022\022\020/api/v1/products'
   _globals['_PRODUCTSSERVICE'].methods_by_name['UpdatePrice']._loaded_options = None
   _globals['_PRODUCTSSERVICE'].methods_by_name['UpdatePrice']._serialized_options = b'\220\002\002\210\265\030\003'
-  _globals['_GETPRODUCTREQUEST']._serialized_start=197
-  _globals['_GETPRODUCTREQUEST']._serialized_end=263
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=265
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=334
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=336
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=420
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=422
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=498
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=500
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=604
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=606
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=703
-  _globals['_UPDATEPRICEREQUEST']._serialized_start=706
-  _globals['_UPDATEPRICEREQUEST']._serialized_end=1156
-  _globals['_UPDATEPRICERESPONSE']._serialized_start=1158
-  _globals['_UPDATEPRICERESPONSE']._serialized_end=1228
-  _globals['_PRODUCTSSERVICE']._serialized_start=1231
-  _globals['_PRODUCTSSERVICE']._serialized_end=1707
+  _globals['_GETPRODUCTREQUEST']._serialized_start=227
+  _globals['_GETPRODUCTREQUEST']._serialized_end=293
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=295
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=364
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=366
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=450
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=452
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=528
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=530
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=634
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=636
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=733
+  _globals['_UPDATEPRICEREQUEST']._serialized_start=736
+  _globals['_UPDATEPRICEREQUEST']._serialized_end=1186
+  _globals['_UPDATEPRICERESPONSE']._serialized_start=1188
+  _globals['_UPDATEPRICERESPONSE']._serialized_end=1258
+  _globals['_PRODUCTSSERVICE']._serialized_start=1261
+  _globals['_PRODUCTSSERVICE']._serialized_end=1827
 # @@protoc_insertion_point(module_scope)

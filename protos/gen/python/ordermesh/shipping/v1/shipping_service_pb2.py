@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.sagas.v1 import sagas_pb2 as ordermesh_dot_sagas_dot_v1_dot_sagas__pb2
 from ordermesh.shipping.v1 import shipping_pb2 as ordermesh_dot_shipping_dot_v1_dot_shipping__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/shipping/v1/shipping_service.proto\x12\x15ordermesh.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/sagas/v1/sagas.proto\x1a$ordermesh/shipping/v1/shipping.proto\"\xcf\x04\n\x13\x42ookShipmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x9c\x03\n\x05lines\x18\x04 \x03(\x0b\x32#.ordermesh.shipping.v1.ShipmentLineB\xe7\x02\xbaH\xe3\x02\x92\x01\x02\x08\x01\xba\x01\x41\n\x0etoo_many_lines\x12\x1bmust have at most 100 lines\x1a\x12this.size() <= 100\xba\x01w\n\rduplicate_sku\x12.must name each sku once; add the quantities up\x1a\x36this.size() > 100 || this.map(line, line.sku).unique()\xba\x01\x9c\x01\n\x0cline_invalid\x12\x38must have a sku and a quantity of 1 to 1000 in each line\x1aRthis.all(line, line.sku.size() > 0 && line.quantity >= 1 && line.quantity <= 1000)\x12@\n\x0c\x63oordination\x18\x05 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"I\n\x14\x42ookShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment\"\x95\x01\n\x17\x44ispatchShipmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12@\n\x0c\x63oordination\x18\x03 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"M\n\x18\x44ispatchShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment\"\xbf\x01\n\x15\x43\x61ncelShipmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\x12@\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"K\n\x16\x43\x61ncelShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment\"0\n\x12GetShipmentRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"H\n\x13GetShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment2\xf9\x02\n\x0fShippingService\x12p\n\x0c\x42ookShipment\x12*.ordermesh.shipping.v1.BookShipmentRequest\x1a+.ordermesh.shipping.v1.BookShipmentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12|\n\x10\x44ispatchShipment\x12..ordermesh.shipping.v1.DispatchShipmentRequest\x1a/.ordermesh.shipping.v1.DispatchShipmentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12v\n\x0e\x43\x61ncelShipment\x12,.ordermesh.shipping.v1.CancelShipmentRequest\x1a-.ordermesh.shipping.v1.CancelShipmentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x32\x80\x01\n\x0fTrackingService\x12m\n\x0bGetShipment\x12).ordermesh.shipping.v1.GetShipmentRequest\x1a*.ordermesh.shipping.v1.GetShipmentResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,ordermesh/shipping/v1/shipping_service.proto\x12\x15ordermesh.shipping.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/sagas/v1/sagas.proto\x1a$ordermesh/shipping/v1/shipping.proto\"\xcf\x04\n\x13\x42ookShipmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x9c\x03\n\x05lines\x18\x04 \x03(\x0b\x32#.ordermesh.shipping.v1.ShipmentLineB\xe7\x02\xbaH\xe3\x02\x92\x01\x02\x08\x01\xba\x01\x41\n\x0etoo_many_lines\x12\x1bmust have at most 100 lines\x1a\x12this.size() <= 100\xba\x01w\n\rduplicate_sku\x12.must name each sku once; add the quantities up\x1a\x36this.size() > 100 || this.map(line, line.sku).unique()\xba\x01\x9c\x01\n\x0cline_invalid\x12\x38must have a sku and a quantity of 1 to 1000 in each line\x1aRthis.all(line, line.sku.size() > 0 && line.quantity >= 1 && line.quantity <= 1000)\x12@\n\x0c\x63oordination\x18\x05 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"I\n\x14\x42ookShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment\"\x95\x01\n\x17\x44ispatchShipmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12@\n\x0c\x63oordination\x18\x03 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"M\n\x18\x44ispatchShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment\"\xbf\x01\n\x15\x43\x61ncelShipmentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12*\n\x06reason\x18\x03 \x01(\tB\x1a\xbaH\x17r\x15\x32\x13^[A-Z][A-Z_]{1,62}$\x12@\n\x0c\x63oordination\x18\x04 \x01(\x0e\x32 .ordermesh.sagas.v1.CoordinationB\x08\xbaH\x05\x82\x01\x02\x10\x01\"K\n\x16\x43\x61ncelShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment\"0\n\x12GetShipmentRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"H\n\x13GetShipmentResponse\x12\x31\n\x08shipment\x18\x01 \x01(\x0b\x32\x1f.ordermesh.shipping.v1.Shipment2\xf9\x02\n\x0fShippingService\x12p\n\x0c\x42ookShipment\x12*.ordermesh.shipping.v1.BookShipmentRequest\x1a+.ordermesh.shipping.v1.BookShipmentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12|\n\x10\x44ispatchShipment\x12..ordermesh.shipping.v1.DispatchShipmentRequest\x1a/.ordermesh.shipping.v1.DispatchShipmentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x12v\n\x0e\x43\x61ncelShipment\x12,.ordermesh.shipping.v1.CancelShipmentRequest\x1a-.ordermesh.shipping.v1.CancelShipmentResponse\"\x07\x90\x02\x02\x88\xb5\x18\x04\x32\xab\x01\n\x0fTrackingService\x12\x97\x01\n\x0bGetShipment\x12).ordermesh.shipping.v1.GetShipmentRequest\x1a*.ordermesh.shipping.v1.GetShipmentResponse\"1\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02$\x12\"/api/v1/orders/{order_id}/shipmentb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -68,25 +69,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHIPPINGSERVICE'].methods_by_name['CancelShipment']._loaded_options = None
   _globals['_SHIPPINGSERVICE'].methods_by_name['CancelShipment']._serialized_options = b'\220\002\002\210\265\030\004'
   _globals['_TRACKINGSERVICE'].methods_by_name['GetShipment']._loaded_options = None
-  _globals['_TRACKINGSERVICE'].methods_by_name['GetShipment']._serialized_options = b'\220\002\001\210\265\030\002'
-  _globals['_BOOKSHIPMENTREQUEST']._serialized_start=205
-  _globals['_BOOKSHIPMENTREQUEST']._serialized_end=796
-  _globals['_BOOKSHIPMENTRESPONSE']._serialized_start=798
-  _globals['_BOOKSHIPMENTRESPONSE']._serialized_end=871
-  _globals['_DISPATCHSHIPMENTREQUEST']._serialized_start=874
-  _globals['_DISPATCHSHIPMENTREQUEST']._serialized_end=1023
-  _globals['_DISPATCHSHIPMENTRESPONSE']._serialized_start=1025
-  _globals['_DISPATCHSHIPMENTRESPONSE']._serialized_end=1102
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=1105
-  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=1296
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=1298
-  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=1373
-  _globals['_GETSHIPMENTREQUEST']._serialized_start=1375
-  _globals['_GETSHIPMENTREQUEST']._serialized_end=1423
-  _globals['_GETSHIPMENTRESPONSE']._serialized_start=1425
-  _globals['_GETSHIPMENTRESPONSE']._serialized_end=1497
-  _globals['_SHIPPINGSERVICE']._serialized_start=1500
-  _globals['_SHIPPINGSERVICE']._serialized_end=1877
-  _globals['_TRACKINGSERVICE']._serialized_start=1880
-  _globals['_TRACKINGSERVICE']._serialized_end=2008
+  _globals['_TRACKINGSERVICE'].methods_by_name['GetShipment']._serialized_options = b'\220\002\001\210\265\030\002\202\323\344\223\002$\022\"/api/v1/orders/{order_id}/shipment'
+  _globals['_BOOKSHIPMENTREQUEST']._serialized_start=235
+  _globals['_BOOKSHIPMENTREQUEST']._serialized_end=826
+  _globals['_BOOKSHIPMENTRESPONSE']._serialized_start=828
+  _globals['_BOOKSHIPMENTRESPONSE']._serialized_end=901
+  _globals['_DISPATCHSHIPMENTREQUEST']._serialized_start=904
+  _globals['_DISPATCHSHIPMENTREQUEST']._serialized_end=1053
+  _globals['_DISPATCHSHIPMENTRESPONSE']._serialized_start=1055
+  _globals['_DISPATCHSHIPMENTRESPONSE']._serialized_end=1132
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_start=1135
+  _globals['_CANCELSHIPMENTREQUEST']._serialized_end=1326
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_start=1328
+  _globals['_CANCELSHIPMENTRESPONSE']._serialized_end=1403
+  _globals['_GETSHIPMENTREQUEST']._serialized_start=1405
+  _globals['_GETSHIPMENTREQUEST']._serialized_end=1453
+  _globals['_GETSHIPMENTRESPONSE']._serialized_start=1455
+  _globals['_GETSHIPMENTRESPONSE']._serialized_end=1527
+  _globals['_SHIPPINGSERVICE']._serialized_start=1530
+  _globals['_SHIPPINGSERVICE']._serialized_end=1907
+  _globals['_TRACKINGSERVICE']._serialized_start=1910
+  _globals['_TRACKINGSERVICE']._serialized_end=2081
 # @@protoc_insertion_point(module_scope)

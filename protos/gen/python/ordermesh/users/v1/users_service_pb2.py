@@ -23,12 +23,13 @@ _sym_db = _symbol_database.Default()
 
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
+from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.users.v1 import users_pb2 as ordermesh_dot_users_dot_v1_dot_users__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/users/v1/users_service.proto\x12\x12ordermesh.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/users/v1/users.proto\"\xc1\x01\n\x11\x43reateUserRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x08username\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,31}$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x1f\n\x0c\x64isplay_name\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\x08password\x18\x05 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\n\x18\xc8\x01\"<\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"M\n\rSignInRequest\x12\x1b\n\x08username\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"U\n\x0eSignInResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"\x16\n\x14GetPublicKeysRequest\"%\n\x15GetPublicKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\".\n\x11GetContactRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetContactResponse\x12\x12\n\x05\x65mail\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x03\x80\x01\x01\x32\x9a\x03\n\x0cUsersService\x12\x64\n\nCreateUser\x12%.ordermesh.users.v1.CreateUserRequest\x1a&.ordermesh.users.v1.CreateUserResponse\"\x07\x90\x02\x02\x88\xb5\x18\x01\x12X\n\x06SignIn\x12!.ordermesh.users.v1.SignInRequest\x1a\".ordermesh.users.v1.SignInResponse\"\x07\x90\x02\x01\x88\xb5\x18\x01\x12[\n\x07GetUser\x12\".ordermesh.users.v1.GetUserRequest\x1a#.ordermesh.users.v1.GetUserResponse\"\x07\x90\x02\x01\x88\xb5\x18\x02\x12m\n\rGetPublicKeys\x12(.ordermesh.users.v1.GetPublicKeysRequest\x1a).ordermesh.users.v1.GetPublicKeysResponse\"\x07\x90\x02\x01\x88\xb5\x18\x01\x32w\n\x0f\x43ontactsService\x12\x64\n\nGetContact\x12%.ordermesh.users.v1.GetContactRequest\x1a&.ordermesh.users.v1.GetContactResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/users/v1/users_service.proto\x12\x12ordermesh.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/users/v1/users.proto\"\xc1\x01\n\x11\x43reateUserRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x08username\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,31}$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x1f\n\x0c\x64isplay_name\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\x08password\x18\x05 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\n\x18\xc8\x01\"<\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"M\n\rSignInRequest\x12\x1b\n\x08username\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\xc8\x01\"U\n\x0eSignInResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"\x16\n\x14GetPublicKeysRequest\"%\n\x15GetPublicKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\".\n\x11GetContactRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetContactResponse\x12\x12\n\x05\x65mail\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x03\x80\x01\x01\x32\x85\x04\n\x0cUsersService\x12|\n\nCreateUser\x12%.ordermesh.users.v1.CreateUserRequest\x1a&.ordermesh.users.v1.CreateUserResponse\"\x1f\x90\x02\x02\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x12\"\r/api/v1/users:\x01*\x12w\n\x06SignIn\x12!.ordermesh.users.v1.SignInRequest\x1a\".ordermesh.users.v1.SignInResponse\"&\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/users:signIn:\x01*\x12z\n\x07GetUser\x12\".ordermesh.users.v1.GetUserRequest\x1a#.ordermesh.users.v1.GetUserResponse\"&\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/{user_id}\x12\x81\x01\n\rGetPublicKeys\x12(.ordermesh.users.v1.GetPublicKeysRequest\x1a).ordermesh.users.v1.GetPublicKeysResponse\"\x1b\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/keys2w\n\x0f\x43ontactsService\x12\x64\n\nGetContact\x12%.ordermesh.users.v1.GetContactRequest\x1a&.ordermesh.users.v1.GetContactResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -60,37 +61,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONTACTRESPONSE'].fields_by_name['display_name']._loaded_options = None
   _globals['_GETCONTACTRESPONSE'].fields_by_name['display_name']._serialized_options = b'\200\001\001'
   _globals['_USERSSERVICE'].methods_by_name['CreateUser']._loaded_options = None
-  _globals['_USERSSERVICE'].methods_by_name['CreateUser']._serialized_options = b'\220\002\002\210\265\030\001'
+  _globals['_USERSSERVICE'].methods_by_name['CreateUser']._serialized_options = b'\220\002\002\210\265\030\001\202\323\344\223\002\022\"\r/api/v1/users:\001*'
   _globals['_USERSSERVICE'].methods_by_name['SignIn']._loaded_options = None
-  _globals['_USERSSERVICE'].methods_by_name['SignIn']._serialized_options = b'\220\002\001\210\265\030\001'
+  _globals['_USERSSERVICE'].methods_by_name['SignIn']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\031\"\024/api/v1/users:signIn:\001*'
   _globals['_USERSSERVICE'].methods_by_name['GetUser']._loaded_options = None
-  _globals['_USERSSERVICE'].methods_by_name['GetUser']._serialized_options = b'\220\002\001\210\265\030\002'
+  _globals['_USERSSERVICE'].methods_by_name['GetUser']._serialized_options = b'\220\002\001\210\265\030\002\202\323\344\223\002\031\022\027/api/v1/users/{user_id}'
   _globals['_USERSSERVICE'].methods_by_name['GetPublicKeys']._loaded_options = None
-  _globals['_USERSSERVICE'].methods_by_name['GetPublicKeys']._serialized_options = b'\220\002\001\210\265\030\001'
+  _globals['_USERSSERVICE'].methods_by_name['GetPublicKeys']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\016\022\014/api/v1/keys'
   _globals['_CONTACTSSERVICE'].methods_by_name['GetContact']._loaded_options = None
   _globals['_CONTACTSSERVICE'].methods_by_name['GetContact']._serialized_options = b'\220\002\001\210\265\030\004'
-  _globals['_CREATEUSERREQUEST']._serialized_start=191
-  _globals['_CREATEUSERREQUEST']._serialized_end=384
-  _globals['_CREATEUSERRESPONSE']._serialized_start=386
-  _globals['_CREATEUSERRESPONSE']._serialized_end=446
-  _globals['_SIGNINREQUEST']._serialized_start=448
-  _globals['_SIGNINREQUEST']._serialized_end=525
-  _globals['_SIGNINRESPONSE']._serialized_start=527
-  _globals['_SIGNINRESPONSE']._serialized_end=612
-  _globals['_GETUSERREQUEST']._serialized_start=614
-  _globals['_GETUSERREQUEST']._serialized_end=657
-  _globals['_GETUSERRESPONSE']._serialized_start=659
-  _globals['_GETUSERRESPONSE']._serialized_end=716
-  _globals['_GETPUBLICKEYSREQUEST']._serialized_start=718
-  _globals['_GETPUBLICKEYSREQUEST']._serialized_end=740
-  _globals['_GETPUBLICKEYSRESPONSE']._serialized_start=742
-  _globals['_GETPUBLICKEYSRESPONSE']._serialized_end=779
-  _globals['_GETCONTACTREQUEST']._serialized_start=781
-  _globals['_GETCONTACTREQUEST']._serialized_end=827
-  _globals['_GETCONTACTRESPONSE']._serialized_start=829
-  _globals['_GETCONTACTRESPONSE']._serialized_end=896
-  _globals['_USERSSERVICE']._serialized_start=899
-  _globals['_USERSSERVICE']._serialized_end=1309
-  _globals['_CONTACTSSERVICE']._serialized_start=1311
-  _globals['_CONTACTSSERVICE']._serialized_end=1430
+  _globals['_CREATEUSERREQUEST']._serialized_start=221
+  _globals['_CREATEUSERREQUEST']._serialized_end=414
+  _globals['_CREATEUSERRESPONSE']._serialized_start=416
+  _globals['_CREATEUSERRESPONSE']._serialized_end=476
+  _globals['_SIGNINREQUEST']._serialized_start=478
+  _globals['_SIGNINREQUEST']._serialized_end=555
+  _globals['_SIGNINRESPONSE']._serialized_start=557
+  _globals['_SIGNINRESPONSE']._serialized_end=642
+  _globals['_GETUSERREQUEST']._serialized_start=644
+  _globals['_GETUSERREQUEST']._serialized_end=687
+  _globals['_GETUSERRESPONSE']._serialized_start=689
+  _globals['_GETUSERRESPONSE']._serialized_end=746
+  _globals['_GETPUBLICKEYSREQUEST']._serialized_start=748
+  _globals['_GETPUBLICKEYSREQUEST']._serialized_end=770
+  _globals['_GETPUBLICKEYSRESPONSE']._serialized_start=772
+  _globals['_GETPUBLICKEYSRESPONSE']._serialized_end=809
+  _globals['_GETCONTACTREQUEST']._serialized_start=811
+  _globals['_GETCONTACTREQUEST']._serialized_end=857
+  _globals['_GETCONTACTRESPONSE']._serialized_start=859
+  _globals['_GETCONTACTRESPONSE']._serialized_end=926
+  _globals['_USERSSERVICE']._serialized_start=929
+  _globals['_USERSSERVICE']._serialized_end=1446
+  _globals['_CONTACTSSERVICE']._serialized_start=1448
+  _globals['_CONTACTSSERVICE']._serialized_end=1567
 # @@protoc_insertion_point(module_scope)
