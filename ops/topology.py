@@ -199,8 +199,7 @@ def with_sidecars(site: Site) -> tuple[Instance, ...]:
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
     services = tuple(service(site, one) for one in served(site))
-    entries = mesh_parts.entries(site)
-    mesh = (*mesh_parts.members(site, with_sidecars(site)), *entries) if site.mesh else entries
+    mesh = (*mesh_parts.members(site, with_sidecars(site)), *mesh_parts.entries(site))
     return (
         server_parts(site) + mesh + tool_parts(site) + codec_parts(site) + (*services, *workers.parts(site))
     )
