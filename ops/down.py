@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 from xmlrpc.client import Fault
@@ -14,32 +13,25 @@ from rich.console import Console
 
 from ops import mesh_parts, processes, state, topology
 from ops.errors import SuiteError
-from ops.site import Site
 from ops.suite import NOT_RUNNING, Suite
 
 SHUTDOWN_SECONDS = 15
 
 
 def stop_parts(suite: Suite) -> None:
-    """All that runs, wave by wave."""
+    """First what uses the servers and the mesh, all at once; then the mesh; then the servers."""
+    servers = {part.name for part in topology.server_parts(suite.site)}
+    mesh = {part.name for part in mesh_parts.members(suite.site, topology.with_sidecars(suite.site))}
     running = [name for name, found in suite.states().items() if found.state not in NOT_RUNNING]
-    for wave in waves(suite.site, running):
+    for wave in (
+        [name for name in running if name not in servers | mesh],
+        [name for name in running if name in mesh],
+        [name for name in running if name in servers],
+    ):
         if wave:
             with ThreadPoolExecutor(len(wave)) as pool:
                 for stopped in [pool.submit(suite.supervisor.stop, name) for name in wave]:
                     stopped.result()
-
-
-def waves(site: Site, running: Sequence[str]) -> tuple[list[str], list[str], list[str]]:
-    """First what uses the servers and the mesh, all at once; then the mesh, if any; then the servers."""
-    servers = {part.name for part in topology.server_parts(site)}
-    members = mesh_parts.members(site, topology.with_sidecars(site)) if site.mesh else ()
-    mesh = {part.name for part in members}
-    return (
-        [name for name in running if name not in servers | mesh],
-        [name for name in running if name in mesh],
-        [name for name in running if name in servers],
-    )
 
 
 def stop_supervisor(suite: Suite) -> None:
