@@ -38,6 +38,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "temporal_metrics": 15064,
     "codec": 15065,
     "shipping": 15059,
+    "edge_tls": 8443,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -77,6 +78,7 @@ def urls(ports: Mapping[str, int]) -> dict[str, str]:
     """What a person opens or calls, by what it is for."""
     return {
         "edge": f"http://localhost:{ports['edge']}",
+        "edge_tls": f"https://localhost:{ports['edge_tls']}",
         "operator": f"http://localhost:{ports['operator']}",
         "temporal_ui": f"http://localhost:{ports['temporal_ui']}",
         "temporal": f"localhost:{ports['temporal']}",
