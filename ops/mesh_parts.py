@@ -73,7 +73,7 @@ def entries(site: Site) -> tuple[Part, ...]:
         Part(
             edge,
             servers.envoy(site, edge, threads=EDGE_THREADS),
-            (edge, "envoy_admin"),
+            (edge, "edge_tls", "envoy_admin"),
             ProbeKind.ENVOY,
             needs=needs,
         ),

@@ -39,6 +39,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "codec": 15065,
     "shipping": 15059,
     "overview": 15061,
+    "edge_tls": 8443,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -90,6 +91,7 @@ def urls(ports: Mapping[str, int]) -> dict[str, str]:
     """What a person opens or calls, by what it is for."""
     return {
         "edge": f"http://localhost:{ports['edge']}",
+        "edge_tls": f"https://localhost:{ports['edge_tls']}",
         "operator": f"http://localhost:{ports['operator']}",
         "temporal_ui": f"http://localhost:{ports['temporal_ui']}",
         "temporal": f"localhost:{ports['temporal']}",

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.suite, pytest.mark.timeout(400)]
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("README.md", "docs/tour.md")
 BLOCKS = [(page, block) for page in PAGES for block in console.blocks((ROOT / page).read_text())]
-PORTS = {"edge": 8080, "operator": 8081, "temporal_ui": 8233}
+PORTS = {"edge": 8080, "edge_tls": 8443, "operator": 8081, "temporal_ui": 8233}
 PAGE_SECONDS = 280.0
 MAKE = ("MAKEFLAGS", "MAKELEVEL")
 MESH = ("FROM", "TO", "METHODS", "DELAY", "ABORT", "PERCENT", "OFF", "WEIGHTS", "HEADERS", "VERSION", "LOGS")
@@ -43,7 +43,7 @@ def of_suite(text: str, suite: Suite) -> str:
     """The page speaks of the suite `main`; the one under test has other ports."""
     for name, port in PORTS.items():
         text = text.replace(f"localhost:{port}", f"localhost:{suite.ports[name]}")
-    return text.replace("suite main", f"suite {suite.name}")
+    return text.replace("suite main", f"suite {suite.name}").replace("suites/main", f"suites/{suite.name}")
 
 
 @pytest.mark.parametrize(("page", "block"), BLOCKS, ids=lambda value: str(getattr(value, "line", value)))
