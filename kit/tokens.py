@@ -7,7 +7,7 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from joserfc import errors as jose
 from joserfc import jwt
@@ -19,18 +19,15 @@ from kit.errors import Problem
 from ordermesh.users.v1 import users_service_pb2, users_service_pb2_grpc
 
 ISSUER = "ordermesh"
+AUDIENCES = ("ordermesh-api", "ordermesh-web", "ordermesh-mobile", "ordermesh-partner")
+"""One for each kind of client. A service takes them all, for it is called by the backends of each kind too;
+the edge and the backends take only their own.
+"""
 KEYS_MAX_AGE = 300.0
 REFETCH_AT_MOST_EVERY = 2.0
 MAX_CACHED = 1000
 
 CLOCK_SKEW = 5  # seconds: a token of this moment is not "issued in the future" for a slower clock
-
-_claims = jwt.JWTClaimsRegistry(
-    leeway=CLOCK_SKEW,
-    iss={"essential": True, "value": ISSUER},
-    sub={"essential": True},
-    exp={"essential": True},
-)
 
 
 def keys_of(users: Peer) -> Callable[[], Awaitable[str]]:
@@ -46,8 +43,17 @@ def keys_of(users: Peer) -> Callable[[], Awaitable[str]]:
 class TokenVerifier:
     """Turns a token into a caller, or says why not."""
 
-    def __init__(self, fetch_jwks: Callable[[], Awaitable[str]]) -> None:
+    def __init__(
+        self, fetch_jwks: Callable[[], Awaitable[str]], audiences: Sequence[str] = AUDIENCES
+    ) -> None:
         self._fetch = fetch_jwks
+        self._claims = jwt.JWTClaimsRegistry(
+            leeway=CLOCK_SKEW,
+            iss={"essential": True, "value": ISSUER},
+            sub={"essential": True},
+            exp={"essential": True},
+            aud={"essential": True, "values": list(audiences)},
+        )
         self._keys: KeySet | None = None
         self._fetched = 0.0
         self._lock = asyncio.Lock()
@@ -79,7 +85,7 @@ class TokenVerifier:
         """None as the caller means an unknown key."""
         try:
             claims = jwt.decode(token, keys, algorithms=["ES256"]).claims
-            _claims.validate(claims)
+            self._claims.validate(claims)
             return Caller(uuid.UUID(claims["sub"]), str(claims.get("role", ""))), float(claims["exp"])
         except jose.ExpiredTokenError as error:
             raise Problem(

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ops import edge_certificate, mesh_parts, public_doors
+from ops import edge_certificate, edge_tokens, mesh_parts, public_doors
 from ops.site import HOST, Instance, Site
 
 CONNECT_SECONDS = "1s"
@@ -107,7 +107,8 @@ def _doors(site: Site, name: str) -> Any:
     if name == "edge":
         for listener in doors["static_resources"]["listeners"]:
             manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-            public_doors.open_to_browsers(site.root, manager)
+            public_doors.furnish(site.root, manager)
+        doors["static_resources"]["clusters"].append(edge_tokens.keys(site.ports[name]))
     _observed(site, name, doors)
     if name == "edge":
         listeners = doors["static_resources"]["listeners"]

@@ -1,16 +1,19 @@
 """How the public entry says an error of its own, one that no service has answered.
 
-To gRPC clients as ever, by status and text. Under /api/v1 as google.rpc.Status in JSON, the form of the
-errors that services send there; to everybody else as application/problem+json (RFC 9457).
+To gRPC clients by status and text; where services say the same, with their google.rpc.Status. Under /api/v1
+as google.rpc.Status in JSON, the form of the errors that services send there; to everybody else as
+application/problem+json (RFC 9457).
 """
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import grpc
+from google.rpc import error_details_pb2, status_pb2
 
 Json = dict[str, Any]
 
@@ -19,6 +22,7 @@ RETRY_AFTER_SECONDS = "1"
 
 _ORIGINAL = "x-envoy-original-path"
 """Where a call has come by REST; its path and content type are those of its RPC by then."""
+_GRPC: tuple[str, Json] = ("content-type", {"prefix": "application/grpc"})
 _TRACE = "^..-([0-9a-f]{32})-.*$"
 _TRACE_ID = (
     f"%CEL('traceparent' in request.headers && request.headers['traceparent'].matches('{_TRACE}')"
@@ -40,6 +44,7 @@ class Reply:
     detail: str = ""  # what else tells this kind from others of the status: a part of Envoy's own detail
     flag: str = ""  # the same: one of Envoy's flags
     text: str = ""  # instead of Envoy's own text
+    as_service: bool = False  # services say it too: a gRPC client hears the same from the edge
 
     @property
     def told_by(self) -> list[Json]:
@@ -61,12 +66,46 @@ _INVALID, _TOO_MUCH = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE
 _AWAY, _LATE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
 _WRONG_TYPE = "/api/v1 takes application/json in UTF-8, the methods of gRPC take application/grpc"
 _NO_ANSWER = "the service behind does not answer; try again"
+_NO_KEYS = "the users service does not tell the keys of tokens; try again"
+_UNKNOWN = grpc.StatusCode.UNAUTHENTICATED
+_NO_TOKEN, _OLD_TOKEN, _BAD_TOKEN = (
+    "call with `authorization: Bearer <token>`",
+    "the token has expired; sign in again",
+    "the token is not valid; sign in again",
+)
+_NOT_THIS_CLIENT = "the token is for another kind of client; sign in with this one"
 
 REPLIES = (
     Reply(400, "MALFORMED_MESSAGE", _INVALID, detail="grpc_json_transcode_failure"),
     Reply(400, "BAD_REQUEST", _INVALID),
-    # the two rules of envoy/public.yaml
+    # the rules of envoy/public.yaml
     Reply(403, "UNSUPPORTED_MEDIA_TYPE", _INVALID, answered=415, detail="[not_", text=_WRONG_TYPE),
+    Reply(
+        403, "TOKEN_INVALID", _UNKNOWN, answered=401, detail="[two_tokens]", text=_BAD_TOKEN, as_service=True
+    ),
+    # of the filter in ops/edge_tokens.py
+    Reply(
+        401,
+        "DEPENDENCY_UNAVAILABLE",
+        _AWAY,
+        answered=503,
+        detail="Jwks_remote_fetch",
+        text=_NO_KEYS,
+        as_service=True,
+    ),
+    Reply(401, "TOKEN_MISSING", _UNKNOWN, detail="Jwt_is_missing", text=_NO_TOKEN, as_service=True),
+    Reply(401, "TOKEN_EXPIRED", _UNKNOWN, detail="Jwt_is_expired", text=_OLD_TOKEN, as_service=True),
+    Reply(401, "TOKEN_INVALID", _UNKNOWN, text=_BAD_TOKEN, as_service=True),
+    # the services say 401 as well: who signs in with the right client is let in
+    Reply(
+        403,
+        "TOKEN_INVALID",
+        _UNKNOWN,
+        answered=401,
+        detail="Audiences_in_Jwt",
+        text=_NOT_THIS_CLIENT,
+        as_service=True,
+    ),
     Reply(403, "ACCESS_DENIED", grpc.StatusCode.PERMISSION_DENIED),
     Reply(404, "ROUTE_NOT_FOUND", grpc.StatusCode.NOT_FOUND),
     Reply(405, "METHOD_NOT_ALLOWED", grpc.StatusCode.UNIMPLEMENTED),
@@ -90,14 +129,34 @@ def config(api: str) -> Json:
     under_api = _any(_header(":path", {"prefix": api}), _header(_ORIGINAL, {"prefix": api}))
     mappers = []
     for reply in REPLIES:
+        if reply.as_service:
+            mappers.append(_grpc_mapper(reply))
         mappers.append(_mapper(reply, _status(reply), "application/json", under_api))
         mappers.append(_mapper(reply, _problem(reply), "application/problem+json"))
     return {"mappers": mappers}
 
 
+def _grpc_mapper(reply: Reply) -> Json:
+    info = error_details_pb2.ErrorInfo(reason=reply.code, domain=DOMAIN)
+    status = status_pb2.Status(code=reply.grpc.value[0], message=reply.text)
+    status.details.add().Pack(info)
+    text = base64.b64encode(status.SerializeToString()).decode()
+    filters = [_answers(reply), *reply.told_by, _header(*_GRPC), _not_rest()]
+    return {
+        "filter": {"and_filter": {"filters": filters}},
+        "status_code": int(reply.sent),
+        "body": {"inline_string": reply.text},
+        "headers_to_add": [{"header": {"key": "grpc-status-details-bin", "value": text}}],
+    }
+
+
+def _answers(reply: Reply) -> Json:
+    fits = {"op": "EQ", "value": {"default_value": reply.status, "runtime_key": "edge.none"}}
+    return {"status_code_filter": {"comparison": fits}}
+
+
 def _mapper(reply: Reply, body: Json, content_type: str, *conditions: Json) -> Json:
-    fits = {"comparison": {"op": "EQ", "value": {"default_value": reply.status, "runtime_key": "edge.none"}}}
-    filters = [{"status_code_filter": fits}, _not_grpc(), *reply.told_by, *conditions]
+    filters = [_answers(reply), _not_grpc(), *reply.told_by, *conditions]
     found: Json = {
         "filter": {"and_filter": {"filters": filters}},
         "status_code": int(reply.sent),
@@ -110,9 +169,21 @@ def _mapper(reply: Reply, body: Json, content_type: str, *conditions: Json) -> J
     }
     if reply.text:
         found["body"] = {"inline_string": reply.text}
-    if reply.code == "DEPENDENCY_UNAVAILABLE":
-        found["headers_to_add"] = [{"header": {"key": "retry-after", "value": RETRY_AFTER_SECONDS}}]
+    if told := _headers(reply):
+        found["headers_to_add"] = [
+            {"header": {"key": key, "value": value}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+            for key, value in told.items()
+        ]
     return found
+
+
+def _headers(reply: Reply) -> dict[str, str]:
+    if reply.code == "DEPENDENCY_UNAVAILABLE":
+        return {"retry-after": RETRY_AFTER_SECONDS}
+    if reply.sent is HTTPStatus.UNAUTHORIZED:
+        wrong = "" if reply.code == "TOKEN_MISSING" else ', error="invalid_token"'  # RFC 6750
+        return {"www-authenticate": f'Bearer realm="{DOMAIN}"{wrong}'}
+    return {}
 
 
 def _status(reply: Reply) -> Json:
@@ -140,9 +211,13 @@ def _problem(reply: Reply) -> Json:
 
 def _not_grpc() -> Json:
     """A call that has come by REST is gRPC by now, and is answered as what it was."""
-    plain = _header("content-type", {"prefix": "application/grpc"})
+    plain = _header(*_GRPC)
     plain["header_filter"]["header"] |= {"invert_match": True, "treat_missing_header_as_empty": True}
     return _any(plain, {"header_filter": {"header": {"name": _ORIGINAL, "present_match": True}}})
+
+
+def _not_rest() -> Json:
+    return {"header_filter": {"header": {"name": _ORIGINAL, "present_match": False}}}
 
 
 def _header(name: str, match: Json) -> Json:

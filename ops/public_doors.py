@@ -1,4 +1,4 @@
-"""What only the public entry has at its doors: browsers, REST, and errors that HTTP clients can read."""
+"""What only the public entry has at its doors: browsers, REST, tokens, and errors that HTTP clients read."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ops import local_replies
+from ops import edge_tokens, local_replies
 
 TRACEPARENT = "traceparent"
 _BEGUN = (
@@ -21,8 +21,8 @@ Envoy puts its own in this place for what it sends on.
 """
 
 
-def open_to_browsers(root: Path, manager: dict[str, Any]) -> None:
-    """Add it to the doors of the public entry."""
+def furnish(root: Path, manager: dict[str, Any]) -> None:
+    """Add it to a door of the public entry."""
     from mesh.methods import PUBLIC
     from mesh.rest import API
 
@@ -32,7 +32,12 @@ def open_to_browsers(root: Path, manager: dict[str, Any]) -> None:
         api=API,
     )
     first, *others = manager["http_filters"]
-    manager["http_filters"] = [first, *yaml.safe_load(text)["http_filters"], *others]
+    manager["http_filters"] = [
+        first,
+        *yaml.safe_load(text)["http_filters"],
+        edge_tokens.verification(),
+        *others,
+    ]
     manager["local_reply_config"] = local_replies.config(API)
     first["typed_config"]["mutations"]["request_mutations"].append(_begin_trace())
 

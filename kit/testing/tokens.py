@@ -7,7 +7,7 @@ import uuid
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from kit.tokens import ISSUER, TokenVerifier
+from kit.tokens import AUDIENCES, ISSUER, TokenVerifier
 
 
 class Issuer:
@@ -25,11 +25,19 @@ class Issuer:
         return TokenVerifier(self.jwks)
 
     def token(
-        self, user_id: uuid.UUID, role: str = "customer", seconds: int = 3600, now: float | None = None
+        self,
+        user_id: uuid.UUID,
+        role: str = "customer",
+        seconds: int = 3600,
+        now: float | None = None,
+        **more: object,
     ) -> str:
-        """A token that is valid for so many seconds; a negative number makes an expired one."""
+        """A token that is valid for so many seconds; a negative number makes an expired one. `more` are
+        other claims, or other values of these.
+        """
         issued = int(time.time() if now is None else now)
-        claims = {"iss": ISSUER, "sub": str(user_id), "role": role, "iat": issued, "exp": issued + seconds}
+        claims: dict[str, object] = {"iss": ISSUER, "sub": str(user_id), "aud": AUDIENCES[0], "role": role}
+        claims |= {"iat": issued, "exp": issued + seconds} | more
         return jwt.encode({"alg": "ES256", "kid": self._key.kid}, claims, self._key)
 
     def authorization(self, user_id: uuid.UUID, role: str = "customer") -> tuple[tuple[str, str], ...]:

@@ -53,12 +53,26 @@ async def test_a_token_of_another_issuer_or_none_at_all_is_invalid() -> None:
         assert await refused(verifier, f"Bearer {token}") == "TOKEN_INVALID"
 
 
+@pytest.mark.parametrize("audience", [None, "", "ordermesh-kitchen", ["ordermesh-kitchen"], [], 7])
+async def test_a_token_for_nobody_we_know_is_invalid(audience: object) -> None:
+    issuer = Issuer()
+    assert await refused(issuer.verifier(), f"Bearer {issuer.token(ADA, aud=audience)}") == "TOKEN_INVALID"
+
+
+async def test_a_verifier_may_take_the_tokens_of_some_clients_only() -> None:
+    issuer = Issuer()
+    narrow = TokenVerifier(issuer.jwks, ["ordermesh-web"])
+    assert await narrow.verify(f"Bearer {issuer.token(ADA, aud='ordermesh-web')}")
+    assert await refused(narrow, f"Bearer {issuer.token(ADA, aud='ordermesh-mobile')}") == "TOKEN_INVALID"
+
+
 @pytest.mark.parametrize("algorithm", ["HS256", "none"])
 async def test_a_token_names_no_algorithm_of_its_own_choice(algorithm: str) -> None:
     """The classic confusion: no signature, or an HMAC whose secret is the public key that all know."""
     issuer = Issuer()
     public = json.loads(await issuer.jwks())["keys"][0]
-    claims = {"iss": "ordermesh", "sub": str(ADA), "role": "operator", "exp": int(time.time()) + 60}
+    claims: dict[str, object] = {"iss": "ordermesh", "sub": str(ADA), "role": "operator"}
+    claims |= {"aud": "ordermesh-api", "exp": int(time.time()) + 60}
     head = [
         base64url(json.dumps(part).encode()) for part in ({"alg": algorithm, "kid": public["kid"]}, claims)
     ]

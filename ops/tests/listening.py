@@ -5,7 +5,9 @@ answers with messages of the right types, and keeps what it heard.
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -19,10 +21,14 @@ from google.protobuf.message import Message
 from grpc_status import rpc_status
 
 from kit.errors import Problem, to_status
+from kit.testing.tokens import Issuer
 from ops import mesh_parts, probes, storage
+from ops.client import Metadata
 from ops.site import Site
+from ordermesh.users.v1 import users_service_pb2
 
 CALLED = ("users", "products", "orders", "shipping", "overview")
+USER = uuid.UUID(int=1)
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
@@ -40,6 +46,7 @@ class Backend(grpc.GenericRpcHandler):
     """Answers every method with an empty message, or as it is told."""
 
     heard: list[Call] = field(default_factory=list)
+    issuer: Issuer = field(default_factory=Issuer)
     answers: dict[str, Message | Problem | float] = field(default_factory=dict)
     """By the method's name: what to answer, what to refuse with, or for how many seconds to say nothing."""
     events: asyncio.Queue[Message | None] = field(default_factory=asyncio.Queue)
@@ -55,13 +62,22 @@ class Backend(grpc.GenericRpcHandler):
     async def _hear(self, method: MethodDescriptor, path: str, request: bytes, context: Any) -> Any:
         message = message_factory.GetMessageClass(method.input_type).FromString(request)
         metadata = {key: str(value) for key, value in context.invocation_metadata()}
-        self.heard.append(Call(path, message, metadata))
         answer = self.answers.get(method.name)
+        if method.name == "GetPublicKeys" and "python" not in metadata["user-agent"]:  # the entry itself asks
+            return answer or await self.keys()
+        self.heard.append(Call(path, message, metadata))
         if isinstance(answer, Problem):
             await context.abort_with_status(rpc_status.to_status(to_status(answer, "orders", TRACE)))
         if isinstance(answer, float):
             await asyncio.sleep(answer)
         return answer
+
+    async def keys(self) -> Message:
+        """What the users service would answer."""
+        keys = json.loads(await self.issuer.jwks())["keys"]
+        return users_service_pb2.GetPublicKeysResponse(
+            keys=[users_service_pb2.PublicKey(**key) for key in keys]
+        )
 
     def _unary(self, method: MethodDescriptor, path: str) -> Callable[[bytes, Any], Any]:
         async def answer(request: bytes, context: Any) -> bytes:
@@ -87,6 +103,11 @@ class Edge:
     site: Site
     backend: Backend
     http: httpx.AsyncClient  # of the public entry
+
+    @property
+    def metadata(self) -> Metadata:
+        """The credentials of a customer."""
+        return self.backend.issuer.authorization(USER)
 
     async def call(self, method: str, path: str, **more: Any) -> tuple[httpx.Response, Call | None]:
         """Ask the public entry; its answer, and what the backend heard of it."""
@@ -118,7 +139,8 @@ async def edge(
             stack.push_async_callback(_end, envoy)
             assert await probes.wait_ready(site, part, 20, lambda: None) is None
         address = f"http://127.0.0.1:{site.ports['edge']}"
-        http = await stack.enter_async_context(httpx.AsyncClient(base_url=address))
+        token = {"authorization": f"Bearer {backend.issuer.token(USER)}"}
+        http = await stack.enter_async_context(httpx.AsyncClient(base_url=address, headers=token))
         yield Edge(site, backend, http)
 
 

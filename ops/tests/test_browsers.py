@@ -79,7 +79,7 @@ async def grpc_error(running: Edge, path: str) -> tuple[grpc.StatusCode, str]:
     async with grpc.aio.insecure_channel(running.site.address("edge")) as channel:
         stub: Any = channel.unary_unary(path)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await stub(b"", timeout=10)
+            await stub(b"", metadata=running.metadata, timeout=10)
     return caught.value.code(), caught.value.details() or ""
 
 

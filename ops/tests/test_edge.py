@@ -16,7 +16,7 @@ from ops import event_parts, mesh_parts, probes, storage
 from ops.event_parts import PART_HEADER
 from ops.site import Site
 
-USERS = "/ordermesh.users.v1.UsersService/GetUser"
+USERS = "/ordermesh.users.v1.UsersService/SignIn"
 CONTACTS = "/ordermesh.users.v1.ContactsService/GetContact"
 EVENTS = "/ordermesh.events.v1.EventsService/GetEventFlow"
 INVENTORY = "/ordermesh.inventory.v1.InventoryService/GetStock"
@@ -128,7 +128,7 @@ async def test_every_part_with_events_has_its_route(edge: Site) -> None:
 
 
 async def test_a_service_that_is_down_is_unavailable(edge: Site) -> None:
-    method = "/ordermesh.orders.v1.OrdersService/GetOrder"
+    method = "/ordermesh.products.v1.ProductsService/GetProduct"
     assert await refusal(edge, "edge", method) is grpc.StatusCode.UNAVAILABLE
 
 

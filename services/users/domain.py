@@ -14,6 +14,14 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+class Client(StrEnum):
+    """The kinds of clients that tokens are for; also the `aud` of the tokens."""
+
+    API = "ordermesh-api"
+    WEB = "ordermesh-web"
+    MOBILE = "ordermesh-mobile"
+
+
 @dataclass(frozen=True)
 class User:
     """An account."""
@@ -42,6 +50,14 @@ class Account:
 
     user: User
     password_hash: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Bearer:
+    """Who is to carry a token: the account, and the kind of client that it is signed in with."""
+
+    user: User
+    client: Client
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,23 @@
 """Translates between the users domain and its protos, both ways."""
 
+import json
 from uuid import UUID
 
 from kit.call import Caller
 from kit.requests import request_key
 from ordermesh.users.v1 import users_pb2
 from ordermesh.users.v1 import users_service_pb2 as pb
-from services.users.domain import Contact, NewCustomer, Reader, Role, Token, User
+from services.users.domain import Client, Contact, NewCustomer, Reader, Role, Token, User
 from services.users.usecases import CreateUser, SignIn
 
 ANYONE = "anonymous"
 
+_CLIENTS = {
+    pb.CLIENT_UNSPECIFIED: Client.API,
+    pb.CLIENT_API: Client.API,
+    pb.CLIENT_WEB: Client.WEB,
+    pb.CLIENT_MOBILE: Client.MOBILE,
+}
 _ROLES = {Role.CUSTOMER: users_pb2.ROLE_CUSTOMER, Role.OPERATOR: users_pb2.ROLE_OPERATOR}
 
 
@@ -28,7 +35,7 @@ def to_create_user(request: pb.CreateUserRequest, new_id: UUID) -> CreateUser:
 
 def to_sign_in(request: pb.SignInRequest) -> SignIn:
     """The command in a request."""
-    return SignIn(request.username, request.password)
+    return SignIn(request.username, request.password, _CLIENTS[request.client])
 
 
 def to_reader(caller: Caller) -> Reader:
@@ -54,6 +61,12 @@ def from_token(token: Token) -> pb.SignInResponse:
     message = pb.SignInResponse(token=token.text)
     message.expire_time.FromDatetime(token.expire_time)
     return message
+
+
+def from_keys(jwks: str) -> pb.GetPublicKeysResponse:
+    """The public keys on the wire, in both of their forms."""
+    keys = [pb.PublicKey(**key) for key in json.loads(jwks)["keys"]]
+    return pb.GetPublicKeysResponse(jwks=jwks, keys=keys)
 
 
 def from_contact(contact: Contact) -> pb.GetContactResponse:

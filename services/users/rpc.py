@@ -39,7 +39,7 @@ class UsersServicer(users_service_pb2_grpc.UsersServiceServicer):
 
     async def GetPublicKeys(self, request: pb.GetPublicKeysRequest, context: Any) -> pb.GetPublicKeysResponse:
         """The keys to verify tokens with."""
-        return pb.GetPublicKeysResponse(jwks=await usecases.get_public_keys(self._uow, self._keys))
+        return messages.from_keys(await usecases.get_public_keys(self._uow, self._keys))
 
 
 class ContactsServicer(users_service_pb2_grpc.ContactsServiceServicer):

@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from kit.tokens import ISSUER
-from services.users.domain import SigningKey, User, Window
+from services.users.domain import Bearer, SigningKey, Window
 
 ALGORITHM = "ES256"
 
@@ -37,12 +37,13 @@ class Signer:
         )
         return SigningKey(kid, window, json.dumps(public.as_dict(private=False)), pem.decode())
 
-    def token(self, user: User, key: SigningKey, now: datetime, expire_time: datetime) -> str:
-        """A token for this account, signed with this key."""
+    def token(self, bearer: Bearer, key: SigningKey, now: datetime, expire_time: datetime) -> str:
+        """A token for this account and client, signed with this key."""
         claims = {
             "iss": ISSUER,
-            "sub": str(user.user_id),
-            "role": str(user.role),
+            "sub": str(bearer.user.user_id),
+            "aud": str(bearer.client),
+            "role": str(bearer.user.role),
             "iat": int(now.timestamp()),
             "exp": int(expire_time.timestamp()),
         }

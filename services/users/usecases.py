@@ -11,6 +11,8 @@ from kit.requests import RequestKey
 from services.users import domain
 from services.users.domain import (
     Account,
+    Bearer,
+    Client,
     Contact,
     CredentialsInvalid,
     KeyPlan,
@@ -39,6 +41,7 @@ class SignIn:
 
     username: str
     password: str = field(repr=False)
+    client: Client = Client.API
 
 
 class Transaction(Protocol):
@@ -83,8 +86,8 @@ class Signer(Protocol):
     def new_key(self, window: Window) -> SigningKey:
         """A new key pair for this window."""
 
-    def token(self, user: User, key: SigningKey, now: datetime, expire_time: datetime) -> str:
-        """A token for this account, signed with this key."""
+    def token(self, bearer: Bearer, key: SigningKey, now: datetime, expire_time: datetime) -> str:
+        """A token for this account and client, signed with this key."""
 
     def jwks(self, keys: Sequence[SigningKey]) -> str:
         """The public halves of these keys as a JSON Web Key Set."""
@@ -118,7 +121,8 @@ async def sign_in(command: SignIn, uow: UnitOfWork, passwords: Passwords, keys: 
         raise RuntimeError("no key signs, though one was just made sure of")
     now = now.replace(microsecond=0)  # the claims of a token are whole seconds
     expire_time = now + keys.rules.token_lifetime
-    return Token(keys.signer.token(account.user, plan.signing, now, expire_time), expire_time)
+    bearer = Bearer(account.user, command.client)
+    return Token(keys.signer.token(bearer, plan.signing, now, expire_time), expire_time)
 
 
 async def get_user(user_id: UUID, reader: Reader, uow: UnitOfWork) -> User:

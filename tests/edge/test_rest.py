@@ -95,7 +95,7 @@ def test_a_refusal_is_that_of_the_service(http: httpx.Client, customer: Customer
     late = http.post(f"/api/v1/orders/{order['order_id']}:cancel", json=body, headers=headers(customer))
     assert refusal(late) == (400, "ORDER_NOT_CANCELLABLE", "orders.ordermesh")
     nobody = http.get("/api/v1/orders")
-    assert refusal(nobody) == (401, "TOKEN_MISSING", "orders.ordermesh")
+    assert refusal(nobody) == (401, "TOKEN_MISSING", "edge.ordermesh")
 
 
 @pytest.mark.parametrize("way", OWNED, ids=[f"{way.verb} {way.template}" for way in OWNED])

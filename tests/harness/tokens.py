@@ -26,6 +26,7 @@ def expired_token(suite: Suite) -> str:
     claims = {
         "iss": "ordermesh",
         "sub": str(uuid.uuid4()),
+        "aud": "ordermesh-api",
         "role": "operator",
         "iat": now - 120,
         "exp": now - 60,

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kit.call import Caller
+from kit.errors import Problem
 from kit.tokens import TokenVerifier
-from services.users.domain import Role, SigningKey, User, Window
+from services.users.domain import Bearer, Client, Role, SigningKey, User, Window
 from services.users.signing import KeyUnreadable, Signer
 
 NOW = datetime.now(UTC)
 WINDOW = Window(NOW, NOW + timedelta(days=1))
-OLGA = User(uuid.uuid4(), "olga", "olga@example.com", "Olga Okafor", Role.OPERATOR, NOW)
+USER = User(uuid.uuid4(), "olga", "olga@example.com", "Olga Okafor", Role.OPERATOR, NOW)
+OLGA = Bearer(USER, Client.API)
 
 
 def verifier(signer: Signer, *keys: SigningKey) -> TokenVerifier:
@@ -31,7 +33,22 @@ async def test_a_token_is_taken_by_whoever_has_the_published_keys(passphrase: st
     for key in (old, new, old):
         token = signer.token(OLGA, key, NOW, NOW + timedelta(hours=1))
         caller = await verifier(signer, old, new).verify(f"Bearer {token}")
-        assert caller == Caller(OLGA.user_id, "operator")
+        assert caller == Caller(USER.user_id, "operator")
+
+
+async def test_a_token_says_which_client_it_is_for() -> None:
+    signer = Signer(None)
+    key = signer.new_key(WINDOW)
+
+    async def fetch() -> str:
+        return signer.jwks([key])
+
+    for client in Client:
+        token = f"Bearer {signer.token(Bearer(USER, client), key, NOW, NOW + timedelta(hours=1))}"
+        assert await TokenVerifier(fetch, [client]).verify(token)
+        for other in set(Client) - {client}:
+            with pytest.raises(Problem, match="not valid"):
+                await TokenVerifier(fetch, [other]).verify(token)
 
 
 def test_only_public_halves_are_published() -> None:

@@ -3,9 +3,12 @@
 isort:skip_file
 Accounts, sign-in and the keys that tokens are verified with."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from ordermesh.users.v1 import users_pb2 as _users_pb2
 import builtins as _builtins
 import sys
@@ -17,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Client:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ClientEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Client.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    CLIENT_UNSPECIFIED: _Client.ValueType  # 0
+    """The same as CLIENT_API."""
+    CLIENT_API: _Client.ValueType  # 1
+    """Calls the RPCs, by gRPC, gRPC-Web or /api/v1; `aud` is ordermesh-api."""
+    CLIENT_WEB: _Client.ValueType  # 2
+    """A page, by /web; `aud` is ordermesh-web."""
+    CLIENT_MOBILE: _Client.ValueType  # 3
+    """An app on a telephone, by /mobile; `aud` is ordermesh-mobile."""
+
+class Client(_Client, metaclass=_ClientEnumTypeWrapper):
+    """The kinds of clients that the edge has doors for."""
+
+CLIENT_UNSPECIFIED: Client.ValueType  # 0
+"""The same as CLIENT_API."""
+CLIENT_API: Client.ValueType  # 1
+"""Calls the RPCs, by gRPC, gRPC-Web or /api/v1; `aud` is ordermesh-api."""
+CLIENT_WEB: Client.ValueType  # 2
+"""A page, by /web; `aud` is ordermesh-web."""
+CLIENT_MOBILE: Client.ValueType  # 3
+"""An app on a telephone, by /mobile; `aud` is ordermesh-mobile."""
+Global___Client: _TypeAlias = Client  # noqa: Y015
 
 @_typing.final
 class CreateUserRequest(_message.Message):
@@ -88,19 +119,23 @@ class SignInRequest(_message.Message):
 
     USERNAME_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    CLIENT_FIELD_NUMBER: _builtins.int
     username: _builtins.str
     """The account's username."""
     password: _builtins.str
     """The account's password."""
+    client: Global___Client.ValueType
+    """What the token is for: it opens the doors of this kind of client and no others."""
     def __init__(
         self,
         *,
         username: _builtins.str = ...,
         password: _builtins.str = ...,
+        client: Global___Client.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["password", b"password", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client", b"client", "password", b"password", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -115,7 +150,7 @@ class SignInResponse(_message.Message):
     TOKEN_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     token: _builtins.str
-    """A JWT signed with ES256; `sub` is the user_id, `role` the role."""
+    """A JWT signed with ES256; `sub` is the user_id, `role` the role, `aud` the client."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """When the token stops being valid."""
@@ -204,20 +239,72 @@ class GetPublicKeysResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     JWKS_FIELD_NUMBER: _builtins.int
+    KEYS_FIELD_NUMBER: _builtins.int
     jwks: _builtins.str
     """A JSON Web Key Set (RFC 7517) of public keys, as JSON."""
+    @_builtins.property
+    def keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___PublicKey]:
+        """The same keys as fields: this message as JSON is itself a JSON Web Key Set."""
+
     def __init__(
         self,
         *,
         jwks: _builtins.str = ...,
+        keys: _abc.Iterable[Global___PublicKey] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["jwks", b"jwks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["jwks", b"jwks", "keys", b"keys"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPublicKeysResponse: _TypeAlias = GetPublicKeysResponse  # noqa: Y015
+
+@_typing.final
+class PublicKey(_message.Message):
+    """One key as a JSON Web Key of an elliptic curve (RFC 7518); fields have the names that they have there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KTY_FIELD_NUMBER: _builtins.int
+    CRV_FIELD_NUMBER: _builtins.int
+    X_FIELD_NUMBER: _builtins.int
+    Y_FIELD_NUMBER: _builtins.int
+    KID_FIELD_NUMBER: _builtins.int
+    ALG_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    kty: _builtins.str
+    """The kind of key: EC."""
+    crv: _builtins.str
+    """The curve: P-256."""
+    x: _builtins.str
+    """The first coordinate, base64url."""
+    y: _builtins.str
+    """The second coordinate, base64url."""
+    kid: _builtins.str
+    """Names the key in the head of a token."""
+    alg: _builtins.str
+    """The algorithm that it signs with: ES256."""
+    use: _builtins.str
+    """What it is for: sig."""
+    def __init__(
+        self,
+        *,
+        kty: _builtins.str = ...,
+        crv: _builtins.str = ...,
+        x: _builtins.str = ...,
+        y: _builtins.str = ...,
+        kid: _builtins.str = ...,
+        alg: _builtins.str = ...,
+        use: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alg", b"alg", "crv", b"crv", "kid", b"kid", "kty", b"kty", "use", b"use", "x", b"x", "y", b"y"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublicKey: _TypeAlias = PublicKey  # noqa: Y015
 
 @_typing.final
 class GetContactRequest(_message.Message):
