@@ -191,8 +191,8 @@ async def test_a_new_key_is_known_before_it_is_fetched_by_force(site: Site) -> N
             keys=[users_service_pb2.PublicKey(**key) for key in keys]
         )
         async with asyncio.timeout(20):
-            while (await by_grpc(running, GET_ORDER, *new.authorization(USER)))[0] != "OK":
-                await asyncio.sleep(0.1)  # noqa: ASYNC110 - only Envoy knows, and it is asked
+            while (await by_grpc(running, GET_ORDER, *new.authorization(USER)))[0] != "OK":  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
         assert await by_grpc(running, GET_ORDER, *old.authorization(USER)) == ("OK", "")
 
 
