@@ -40,10 +40,17 @@ CALLS = {
     ("worker", "notifications"): {"SendConfirmation"},
     ("worker", "shipping"): {"BookShipment", "DispatchShipment", "CancelShipment"},
     ("payments", "processor"): {*CARD},
-    ("edge", "users"): {"CreateUser", "SignIn", "GetUser", "GetPublicKeys"},
+    ("edge", "users"): {"CreateUser", "SignIn", "GetUser", "BatchGetUsers", "GetPublicKeys"},
     ("edge", "products"): {"GetProduct", "BatchGetProducts", "ListProducts"},
-    ("edge", "orders"): {"PlaceOrder", "GetOrder", "ListOrders", "CancelOrder", "WatchOrder"},
-    ("edge", "shipping"): {"GetShipment"},
+    ("edge", "orders"): {
+        "PlaceOrder",
+        "GetOrder",
+        "ListOrders",
+        "CancelOrder",
+        "WatchOrder",
+        "BatchGetHistories",
+    },
+    ("edge", "shipping"): {"GetShipment", "BatchGetShipments"},
 }
 """Who calls what today, the operator's entry left out: it may everything."""
 
