@@ -41,6 +41,7 @@ def checks() -> list[Check]:
             "kit",
             "mesh",
             "services",
+            "bff",
             "workflows",
             "ops",
             "tests",

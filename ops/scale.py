@@ -24,7 +24,7 @@ READY_SECONDS = 60.0
 
 
 def scale(
-    service: Annotated[str, typer.Option(envvar="S", help="A service, as `make status` lists them.")] = "",
+    service: Annotated[str, typer.Option(envvar="S", help="A service or front of the suite.")] = "",
     number: Annotated[int, typer.Option(envvar="N", help="How many instances.")] = 0,
     version: Annotated[
         str, typer.Option(envvar="VERSION", parser=arguments.word("VERSION", "v2"), help="Of new instances.")
@@ -32,8 +32,8 @@ def scale(
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
     """Start or stop instances until there are so many, and show them."""
-    if service not in topology.SERVICES:
-        raise SuiteError(f"S={service}: it is one of {', '.join(topology.SERVICES)}")
+    if service not in topology.WORKLOADS:
+        raise SuiteError(f"S={service}: it is one of {', '.join(topology.WORKLOADS)}")
     if not 1 <= number <= MOST:
         raise SuiteError(f"N={number}: it is 1 to {MOST}")
     with state.exclusive(suite):
