@@ -1,0 +1,20 @@
+"""What the web BFF is told by its environment."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from kit.settings import Address, ProcessSettings
+
+
+class Settings(ProcessSettings):
+    """Variables `BFF_WEB_…`. The profile `dev` adds introspection, suggestions and GraphiQL."""
+
+    model_config = SettingsConfigDict(env_prefix="BFF_WEB_")
+
+    users_address: Address = Field(
+        examples=["127.0.0.1:15051"], description="accounts, sign-in, the keys of tokens"
+    )
+    products_address: Address = Field(examples=["127.0.0.1:15052"], description="the catalogue")
+    orders_address: Address = Field(examples=["127.0.0.1:15053"], description="orders and their history")
+    payments_address: Address = Field(examples=["127.0.0.1:15055"], description="payments of orders")
+    shipping_address: Address = Field(examples=["127.0.0.1:15059"], description="shipments of orders")
