@@ -38,6 +38,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "temporal_metrics": 15064,
     "codec": 15065,
     "shipping": 15059,
+    "overview": 15061,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -54,7 +55,9 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "shipping": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka", "temporal"),
 }
-FRONTS: Mapping[str, tuple[str, ...]] = {}
+FRONTS: Mapping[str, tuple[str, ...]] = {
+    "overview": ("orders", "users", "products", "payments", "shipping"),
+}
 """Parts that stand between a caller and the services, in the caller's name, and whom each calls. They keep
 nothing: no database, no events. Like services they have sidecars, and as many instances as are wanted.
 """

@@ -115,6 +115,13 @@ def test_a_service_is_told_its_peers_and_nothing_else(site: Site) -> None:
     assert environment["ORDERS_DATABASE_URL"].endswith("/orders")
 
 
+def test_a_front_keeps_nothing_and_needs_nobody(site: Site) -> None:
+    parts = {part.name: part for part in topology.all_parts(site)}
+    for name in topology.FRONTS:
+        assert (parts[name].database, parts[name].needs) == (None, ())
+        assert not [variable for variable in parts[name].environment if "DATABASE" in variable]
+
+
 def test_postgres_keeps_its_shutdown_from_its_children(site: Site) -> None:
     postgres = next(part for part in topology.all_parts(site) if part.name == "postgres")
     assert postgres.stop_signal == "INT"
