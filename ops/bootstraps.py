@@ -10,6 +10,7 @@ import yaml
 
 from ops import mesh_parts, public_doors
 from ops.site import HOST, Instance, Site
+from ops.topology import HTTP
 
 CONNECT_SECONDS = "1s"
 HTTP2 = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -113,7 +114,8 @@ def _doors(site: Site, name: str) -> Any:
 def _straight(site: Site, callee: str) -> dict[str, Any]:
     address = {"socket_address": {"address": HOST, "port_value": site.ports[callee]}}
     windows = {"initial_stream_window_size": 65536, "initial_connection_window_size": 1048576}
-    options = {"explicit_http_config": {"http2_protocol_options": windows}}
+    http = {"http_protocol_options": {}} if callee in HTTP else {"http2_protocol_options": windows}
+    options = {"explicit_http_config": http}
     return {
         "name": callee,
         "connect_timeout": CONNECT_SECONDS,
