@@ -152,6 +152,7 @@ format: install ## Format the code, and mend what ruff can mend
 
 generate: install ## Generate the code of the protos anew
 	@$(RUN) protos/generate.py
+	@$(RUN) -m bff.web.sdl
 
 publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only
 	@$(APP)/buf build protos --path protos/ordermesh --exclude-source-info -o protos/published.binpb

@@ -32,7 +32,7 @@ from graphql.language import Lexer
 from graphql.utilities import validate_input_value
 
 from bff.web.errors import Unusable, UnusableDocument
-from bff.web.limits import MAX_TOKENS, Measuring, check_cost, check_shape, too_much
+from bff.web.limits import MAX_DEPTH, MAX_TOKENS, Measuring, check_cost, check_shape, too_much
 
 KEPT = 256
 """How many texts are remembered; each has at most `MAX_TOKENS` tokens."""
@@ -122,9 +122,10 @@ def _parsed(query: str) -> Document:
     except GraphQLSyntaxError as error:
         if (tokens := _tokens(source)) > MAX_TOKENS:
             raise too_much("QUERY_TOO_LARGE", "number of tokens", tokens, MAX_TOKENS) from None
+        if "nested too deeply" in error.message:  # the parser's own limit, far beyond ours
+            said = f"the query is nested too deeply to be read, its depth is at most {MAX_DEPTH}"
+            raise Unusable("QUERY_TOO_DEEP", said, {"limit": MAX_DEPTH, "value": None}) from None
         raise UnusableDocument("GRAPHQL_PARSE_FAILED", [error]) from None
-    except RecursionError:
-        raise Unusable("QUERY_TOO_DEEP", "the query is nested too deeply to be read") from None
     operations = [found for found in node.definitions if isinstance(found, OperationDefinitionNode)]
     fragments = [found for found in node.definitions if isinstance(found, FragmentDefinitionNode)]
     return Document(

@@ -78,12 +78,14 @@ class Web:
 
     @asynccontextmanager
     async def watch(
-        self, order_id: str, user: uuid.UUID | None = ADA, query: str = "", **headers: str
+        self, order_id: str, user: uuid.UUID | None = ADA, query: str = "", seen: str = ""
     ) -> AsyncIterator[AsyncIterator[Event]]:
-        """Subscribe to an order; yields its events as they come."""
+        """Subscribe to an order, behind the event that was seen last; yields its events as they come."""
         query = query or "subscription($id: UUID!) { orderStatus(orderId: $id) { version state } }"
         body = {"query": query, "variables": {"id": order_id}}
-        sent = self.headers(user) | {"accept": "text/event-stream"} | headers
+        sent = (
+            self.headers(user) | {"accept": "text/event-stream"} | ({"last-event-id": seen} if seen else {})
+        )
         async with self.http.stream("POST", PATH, json=body, headers=sent) as answer:
             assert answer.status_code == 200, await answer.aread()
             yield events_of(answer)
