@@ -36,7 +36,7 @@ class Money:
     @classmethod
     def of(cls, message: MoneyMessage) -> Money:
         """As the protos say it."""
-        return cls(amount=Decimal(to_minor(message)) / 100, currency_code=message.currency_code)
+        return cls(amount=Decimal(to_minor(message)).scaleb(-2), currency_code=message.currency_code)
 
 
 @strawberry.type(description="An account.")
