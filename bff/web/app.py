@@ -8,6 +8,7 @@ from bff.web.documents import Documents
 from bff.web.endpoint import Endpoint
 from bff.web.schema import SCHEMA
 from bff.web.settings import Settings
+from bff.web.trusted import Trusted, read
 from kit.channels import Peer
 from kit.http_errors import HANDLERS
 from kit.http_run import HttpApp
@@ -33,7 +34,8 @@ def graph(settings: Settings, peers: Peers, tokens: TokenVerifier) -> HttpApp:
     """The same before these peers; a test trusts tokens of its own."""
     streams = Streams()
     documents = Documents(SCHEMA._schema, development=settings.profile == "dev")
-    endpoint = Endpoint(SCHEMA, documents, Backends(peers), tokens, streams)
+    trusted = Trusted(read(settings.documents) if settings.documents else None)
+    endpoint = Endpoint(SCHEMA, (trusted, documents), Backends(peers), tokens, streams)
     routes = [Route(PATH, endpoint.serve, methods=["GET", "POST"])]
     return HttpApp(
         Starlette(routes=routes, exception_handlers=dict(HANDLERS)),

@@ -46,6 +46,7 @@ class Asked:
     query: str
     variables: Mapping[str, Any]
     operation_name: str | None = None
+    document_id: str = ""  # instead of the text
 
 
 @dataclass(frozen=True)

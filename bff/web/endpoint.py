@@ -24,6 +24,7 @@ from bff.web.errors import Unusable, told
 from bff.web.loaders import Loaders
 from bff.web.requests import EVENTS, JSON, asked_by, wants_events
 from bff.web.session import Session
+from bff.web.trusted import Trusted
 from kit import call
 from kit.call import Caller
 from kit.errors import Problem
@@ -40,13 +41,13 @@ class Endpoint:
     def __init__(
         self,
         schema: strawberry.Schema,
-        documents: Documents,
+        documents: tuple[Trusted, Documents],
         backends: Backends,
         tokens: TokenVerifier,
         streams: Streams,
     ) -> None:
         self._schema = schema
-        self._documents = documents
+        self._trusted, self._documents = documents
         self._backends = backends
         self._tokens = tokens
         self._streams = streams
@@ -54,7 +55,7 @@ class Endpoint:
     async def serve(self, request: Request) -> Response:
         """One request."""
         try:
-            asked = await asked_by(request)
+            asked = self._trusted.resolved(await asked_by(request))
             document, operation = self._documents.prepare(asked)
             _check_method(request, operation)
             session = await self._session(request, document)

@@ -58,7 +58,10 @@ def _asked(body: Any) -> Asked:
     if not isinstance(body, dict):
         raise Unusable("GRAPHQL_BAD_REQUEST", 'the body is an object: {"query": "…", "variables": {…}}')
     query, variables, name = body.get("query"), body.get("variables"), body.get("operationName")
-    if not isinstance(query, str) or not query.strip():
+    document_id = body.get("documentId")
+    if not isinstance(document_id, str | None) or (document_id and query):
+        raise Unusable("GRAPHQL_BAD_REQUEST", "`documentId` is a text, and stands in the place of `query`")
+    if not document_id and (not isinstance(query, str) or not query.strip()):
         raise Unusable("GRAPHQL_BAD_REQUEST", "`query` is a text, and is not empty")
     if not isinstance(variables, dict | None):
         raise Unusable("GRAPHQL_BAD_REQUEST", "`variables` is an object, or is left out")
@@ -66,4 +69,4 @@ def _asked(body: Any) -> Asked:
         raise Unusable("GRAPHQL_BAD_REQUEST", "`operationName` is a text, or is left out")
     if not isinstance(body.get("extensions"), dict | None):
         raise Unusable("GRAPHQL_BAD_REQUEST", "`extensions` is an object, or is left out")
-    return Asked(query, variables or {}, name)
+    return Asked(query or "", variables or {}, name, document_id or "")

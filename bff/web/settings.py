@@ -1,9 +1,23 @@
 """What the web BFF is told by its environment."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 from pydantic_settings import SettingsConfigDict
 
+from bff.web import trusted
 from kit.settings import Address, ProcessSettings
+
+
+def _readable(path: str) -> str:
+    """A file that cannot be used is named at the start, and not at the first request."""
+    if path:
+        trusted.read(path)
+    return path
+
+
+Documents = Annotated[str, AfterValidator(_readable)]
+"""The path of a file of documents, see `bff.web.trusted`."""
 
 
 class Settings(ProcessSettings):
@@ -17,4 +31,7 @@ class Settings(ProcessSettings):
     products_address: Address = Field(examples=["127.0.0.1:15052"], description="the catalogue")
     orders_address: Address = Field(examples=["127.0.0.1:15053"], description="orders and their history")
     payments_address: Address = Field(examples=["127.0.0.1:15055"], description="payments of orders")
+    documents: Documents = Field(
+        "", examples=["documents.json"], description="the only documents that are carried out; empty: any"
+    )
     shipping_address: Address = Field(examples=["127.0.0.1:15059"], description="shipments of orders")

@@ -106,7 +106,7 @@ async def events_of(answer: httpx.Response) -> AsyncIterator[Event]:
 
 
 @asynccontextmanager
-async def web(shop: Shop, profile: str = "dev") -> AsyncIterator[Web]:
+async def web(shop: Shop, profile: str = "dev", documents: str = "") -> AsyncIterator[Web]:
     """The BFF on a socket, before the services of a shop."""
-    async with running(shop, profile) as found, serving_http(found.app) as served:
+    async with running(shop, profile, documents) as found, serving_http(found.app) as served:
         yield Web(served.client, found)

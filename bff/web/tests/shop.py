@@ -158,11 +158,13 @@ def address(folder: str, service: str) -> str:
 
 
 @asynccontextmanager
-async def running(shop: Shop, profile: str = "dev") -> AsyncIterator[Running]:
+async def running(shop: Shop, profile: str = "dev", documents: str = "") -> AsyncIterator[Running]:
     """All services, and the BFF's application, which trusts the tokens of the test."""
     with tempfile.TemporaryDirectory(prefix="om-") as folder:
         found = {f"{name}_address": address(folder, name) for name in SERVICES}
-        settings = Settings.model_validate({"listen": "unix:/unused", "profile": profile, **found})
+        settings = Settings.model_validate(
+            {"listen": "unix:/unused", "profile": profile, "documents": documents, **found}
+        )
         peers = Peers(*(Peer(name, address(folder, name), for_user=True) for name in SERVICES))
         running = Running(shop, graph(settings, peers, ISSUER.verifier()), folder)
         try:
