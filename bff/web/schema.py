@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import strawberry
+from graphql import GraphQLError
 from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
 
 from bff.web import resolvers
 from bff.web.prepared import Prepared
@@ -53,7 +55,16 @@ class Subscription:
     )
 
 
-SCHEMA = strawberry.Schema(
+class Schema(strawberry.Schema):
+    """Logs nothing itself: it would write the text of the query, with the passwords that stand in it."""
+
+    def process_errors(
+        self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
+    ) -> None:
+        """They are told, and logged if they are ours, in `errors`."""
+
+
+SCHEMA = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,

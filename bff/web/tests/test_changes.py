@@ -10,6 +10,7 @@ from bff.web.tests.client import Json, Web
 from bff.web.tests.shop import ADA, BOB, PASSWORD
 from kit.channels import Unanswered
 from kit.errors import Problem, Violation
+from kit.testing.logs import as_a_service_logs
 
 PLACE = """
 mutation($input: PlaceOrderInput!) {
@@ -167,3 +168,19 @@ async def test_a_wrong_password_is_an_answer_and_does_not_say_what_was_wrong(ada
         asked = {"input": {"username": username, "password": "wrong"}}
         found = (await ada.ask(SIGN_IN, asked, user=None)).data["signIn"]
         assert found == {"__typename": "CredentialsInvalid", "reason": "CREDENTIALS_INVALID"}
+
+
+async def test_a_password_is_in_no_log_whatever_goes_wrong(
+    ada: Web, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = "a secret of somebody"
+    literal = f'mutation {{ signIn(input: {{username: "ada", password: "{secret}"}}) {{ __typename }} }}'
+    known = {"input": {"username": "ada", "password": secret}}
+    with as_a_service_logs("bff-web"):
+        for broken in (RuntimeError("a bug"), Unanswered("users", "UNREACHABLE", sent=False)):
+            ada.shop.broken["SignIn"] = broken
+            for query, variables in ((literal, None), (SIGN_IN, known)):
+                assert (await ada.ask(query, variables, user=None)).codes == ["UPSTREAM_UNAVAILABLE"]
+    logged = "".join(capfd.readouterr()) + caplog.text
+    assert "request_unavailable" in logged
+    assert secret not in logged
