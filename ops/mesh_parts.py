@@ -20,7 +20,9 @@ SIDECAR = "sidecar"
 
 
 def members(site: Site, instances: Iterable[Instance]) -> tuple[Part, ...]:
-    """The control plane, its cache, and a sidecar beside each instance: what there is in the mesh only."""
+    """The control plane, its cache, and a sidecar beside each instance; nothing without the mesh."""
+    if not site.mesh:
+        return ()
     return (control_plane(site), node_cache(site), *(sidecar(site, one) for one in instances))
 
 
@@ -71,7 +73,7 @@ def entries(site: Site) -> tuple[Part, ...]:
         Part(
             edge,
             servers.envoy(site, edge, threads=EDGE_THREADS),
-            (edge, "envoy_admin"),
+            (edge, "edge_tls", "envoy_admin"),
             ProbeKind.ENVOY,
             needs=needs,
         ),

@@ -39,6 +39,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "codec": 15065,
     "shipping": 15059,
     "overview": 15061,
+    "edge_tls": 8443,
     "bff-web": 15066,
 }
 NICE = 5
@@ -94,6 +95,7 @@ def urls(ports: Mapping[str, int]) -> dict[str, str]:
     """What a person opens or calls, by what it is for."""
     return {
         "edge": f"http://localhost:{ports['edge']}",
+        "edge_tls": f"https://localhost:{ports['edge_tls']}",
         "operator": f"http://localhost:{ports['operator']}",
         "temporal_ui": f"http://localhost:{ports['temporal_ui']}",
         "temporal": f"localhost:{ports['temporal']}",
@@ -223,8 +225,7 @@ def with_sidecars(site: Site) -> tuple[Instance, ...]:
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
     workloads = tuple(workload(site, one) for one in served(site))
-    entries = mesh_parts.entries(site)
-    mesh = (*mesh_parts.members(site, with_sidecars(site)), *entries) if site.mesh else entries
+    mesh = (*mesh_parts.members(site, with_sidecars(site)), *mesh_parts.entries(site))
     return (
         server_parts(site) + mesh + tool_parts(site) + codec_parts(site) + (*workloads, *workers.parts(site))
     )

@@ -65,6 +65,13 @@ def test_every_service_every_front_and_the_worker_has_a_sidecar(site: Site) -> N
     assert {mesh_parts.beside(name) for name in (*topology.WORKLOADS, "worker")} <= names
 
 
+def test_without_the_mesh_there_is_nothing_of_it(site: Site) -> None:
+    straight = replace(site, mesh=False)
+    assert mesh_parts.members(straight, topology.with_sidecars(straight)) == ()
+    named = {part.name for part in topology.all_parts(straight)}
+    assert not named & {part.name for part in mesh_parts.members(site, topology.with_sidecars(site))}
+
+
 def test_a_part_needs_only_parts_that_exist(site: Site) -> None:
     parts = topology.all_parts(site)
     names = {part.name for part in parts}
