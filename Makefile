@@ -107,7 +107,7 @@ demo: install ## Place an order and show its way: MODE=sync|choreography|orchest
 	@$(OPS) demo
 
 token: USER = ada
-token: install ## Print a token to call with: USER=ada, bob or olga
+token: install ## Print a token to call with: USER=ada, bob or olga CLIENT=api, web or mobile
 	@USER="$(USER)" $(OPS) token
 
 audit: install ## Prove from all records, topics and workflows that money and stock add up
@@ -152,6 +152,7 @@ format: install ## Format the code, and mend what ruff can mend
 
 generate: install ## Generate the code of the protos anew
 	@$(RUN) protos/generate.py
+	@$(RUN) -m bff.web.sdl
 
 publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only
 	@$(APP)/buf build protos --path protos/ordermesh --exclude-source-info -o protos/published.binpb

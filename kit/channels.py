@@ -6,13 +6,14 @@ the peer has decided (`Refused`) or not (`Unanswered`).
 """
 
 import asyncio
-from typing import TypeVar
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
 
 import grpc
 from google.protobuf.message import Message
 
 from kit import call, telemetry
-from kit.errors import CODES, Problem, error_info
+from kit.errors import CODES, Problem, error_info, field_violations
 
 CALL_SECONDS = 5.0
 CONNECT_SECONDS = 1.0
@@ -75,6 +76,20 @@ class Peer:
             raise self._problem(error) from error
         return answer
 
+    async def stream(self, method: Callable[..., Any], request: Message) -> AsyncGenerator[Any, None]:
+        """The answers of a streaming method, as they come; it has no deadline but the callee's. Raises
+        Refused or Unanswered.
+        """
+        await self._connected()
+        answers = method(request, metadata=self._metadata())
+        try:
+            async for answer in answers:
+                yield answer
+        except grpc.aio.AioRpcError as error:
+            raise self._problem(error) from error
+        finally:
+            answers.cancel()
+
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         trace = ("traceparent", telemetry.traceparent())
         token = call.authorization() if self._for_user else None
@@ -94,7 +109,8 @@ class Peer:
         kind = _KINDS.get(error.code(), "internal")
         info = error_info(error)
         if kind in _DECIDED and info is not None:
-            return Refused(kind, info.reason, error.details() or "", dict(info.metadata))
+            wrong = field_violations(error) if kind == "invalid" else ()
+            return Refused(kind, info.reason, error.details() or "", dict(info.metadata), wrong)
         unsent = any(key == UNSENT_HEADER for key, _ in error.trailing_metadata() or ())
         return Unanswered(self.name, info.reason if info else error.code().name, sent=not unsent)
 

@@ -93,6 +93,16 @@ def error_info(error: grpc.RpcError) -> error_details_pb2.ErrorInfo | None:
     return None
 
 
+def field_violations(error: grpc.RpcError) -> Sequence[Violation]:
+    """The fields of our request that an error that a call has raised finds wrong."""
+    status = rpc_status.from_call(error)  # type: ignore[arg-type]
+    bad = error_details_pb2.BadRequest()
+    for detail in status.details if status else ():
+        if detail.Unpack(bad):
+            return tuple(Violation(found.field, found.description) for found in bad.field_violations)
+    return ()
+
+
 def to_status(error: BaseException, service: str, trace_id: str) -> status_pb2.Status:
     """Say an error on the wire; one that is not meant for callers becomes INTERNAL without its text."""
     if not isinstance(error, CallerVisible):

@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
@@ -88,12 +88,17 @@ S = TypeVar("S", bound=ProcessSettings)
 
 def main(service: str, kind: type[S], build: Callable[[S], App]) -> None:
     """Run a service until SIGTERM or SIGINT; exits 78 when it is configured wrongly."""
+    process(service, kind, lambda chosen: _serve(service, chosen, build))
+
+
+def process(service: str, kind: type[S], serve: Callable[[S], Coroutine[Any, Any, None]]) -> None:
+    """Whatever it serves: settings, logs and spans around it."""
     chosen = settings.load(kind)
     logs.configure(service, chosen.log_level)
     arm(chosen.crash_at)
     try:
         with _spans(service, chosen.otlp_endpoint):
-            asyncio.run(_serve(service, chosen, build))
+            asyncio.run(serve(chosen))
     except SchemaMismatch as error:
         print(f"{service}: {error}", file=sys.stderr)
         raise SystemExit(settings.EXIT_CONFIG) from error
@@ -121,11 +126,8 @@ async def _serve(service: str, chosen: S, build: Callable[[S], App]) -> None:
     await app.engine.open()
     server = Server(chosen.listen, Guard(service, app.tokens), app.all_servicers)
     await server.start()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    told = asyncio.create_task(told_to_stop().wait())
     watching = asyncio.create_task(_watch(server, app))
-    told = asyncio.create_task(stopping.wait())
     try:
         await asyncio.wait({watching, told}, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -133,6 +135,14 @@ async def _serve(service: str, chosen: S, build: Callable[[S], App]) -> None:
         await _drain(server, app, watching, chosen.drain_seconds)
     if not watching.cancelled():
         watching.result()  # the watch ends by itself only to refuse a schema
+
+
+def told_to_stop() -> asyncio.Event:
+    """Set as soon as SIGTERM or SIGINT has come."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 async def _watch(server: Server, app: App) -> None:

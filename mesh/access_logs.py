@@ -17,8 +17,9 @@ from envoy.config.core.v3.substitution_format_string_pb2 import SubstitutionForm
 from envoy.extensions.access_loggers.stream.v3.stream_pb2 import StdoutAccessLog
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
-from mesh.ends import at_least_one, flags, header, status
+from mesh.ends import at_least_one, both, flags, header, status
 from mesh.envoy_values import pack
+from mesh.methods import HEALTH_PATH
 from mesh.policy import AccessLogs
 
 STDOUT = "envoy.access_loggers.stdout"
@@ -65,11 +66,14 @@ def _logs(known: Mapping[str, str], which: AccessLogs) -> list[AccessLog]:
 
 
 def _failed() -> AccessLogFilter:
-    """Not OK, or no proper end: a call that was broken off has a flag and perhaps no status."""
+    """Not OK, or no proper end: a call that was broken off has a flag and perhaps no status. What is no gRPC
+    never has one, which Envoy takes for a failure.
+    """
     statuses = GrpcStatusFilter(statuses=[GrpcStatusFilter.Status.OK], exclude=True)
+    is_grpc = header("content-type", StringMatcher(prefix="application/grpc"))
     return at_least_one(
         [
-            AccessLogFilter(grpc_status_filter=statuses),
+            both(is_grpc, AccessLogFilter(grpc_status_filter=statuses)),
             status(ComparisonFilter.Op.GE, 500, "access_log.failed.status"),
             flags(),
         ]
@@ -78,4 +82,6 @@ def _failed() -> AccessLogFilter:
 
 def _no_health_check() -> AccessLogFilter:
     """Proxies ask each other all the time: a health check that is answered tells nothing."""
-    return header(":path", StringMatcher(prefix=HEALTH), invert=True)
+    asked = [header(":path", StringMatcher(prefix=HEALTH), invert=True)]
+    asked.append(header(":path", StringMatcher(exact=HEALTH_PATH), invert=True))
+    return both(*asked)

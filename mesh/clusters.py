@@ -15,8 +15,10 @@ from envoy.config.core.v3.health_check_pb2 import HealthStatus
 from envoy.config.endpoint.v3.endpoint_components_pb2 import Endpoint, LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpProtocolOptions
+from envoy.type.v3.http_pb2 import CodecClientType
 
 from mesh.envoy_values import duration, pack
+from mesh.methods import HEALTH_PATH, PAGES
 from mesh.policy import Balancing, Breaker, HealthCheck, Outliers, RetryBudget, Traffic
 from mesh.registry import Instance
 from mesh.tls import from_ads, to_peer
@@ -27,6 +29,8 @@ SUBSET_KEY = "version"
 NO_KEY = "none"
 """What no instance is known by, and no call asks for."""
 METADATA = "envoy.lb"
+MOST_OPEN = 10_000
+"""At an application, of connections over HTTP/1.1; the callers' breakers are the ones that limit."""
 BALANCING = {
     Balancing.ROUND_ROBIN: Cluster.LbPolicy.ROUND_ROBIN,
     Balancing.LEAST_REQUEST: Cluster.LbPolicy.LEAST_REQUEST,
@@ -34,10 +38,20 @@ BALANCING = {
 }
 
 
-def application(path: str) -> Cluster:
-    """The workload's own application, on a socket that only its proxy can open."""
+def application(path: str, *, http1: bool = False) -> Cluster:
+    """The workload's own application, on a socket that only its proxy can open. Over HTTP/1.1 each request
+    that is open, and so each stream, has a connection of its own.
+    """
     cluster = Cluster(name=APPLICATION, type=Cluster.DiscoveryType.STATIC)
-    _http2(cluster)
+    if http1:
+        options = HttpProtocolOptions()
+        options.explicit_http_config.http_protocol_options.SetInParent()
+        pack(cluster.typed_extension_protocol_options[HTTP_OPTIONS], options)
+        breakers = cluster.circuit_breakers.thresholds.add()
+        for most in (breakers.max_connections, breakers.max_pending_requests, breakers.max_requests):
+            most.value = MOST_OPEN
+    else:
+        _http2(cluster)
     endpoint = LbEndpoint(endpoint=Endpoint(address=Address(pipe=Pipe(path=path))))
     cluster.load_assignment.CopyFrom(
         ClusterLoadAssignment(
@@ -72,7 +86,7 @@ def workload(name: str, spiffe_id: str, traffic: Traffic) -> Cluster:
         transport_socket=to_peer(spiffe_id, name),
         circuit_breakers=_breakers(traffic.breaker, traffic.budget),
         outlier_detection=_outliers(traffic.outliers),
-        health_checks=[_health(traffic.health_check)],
+        health_checks=[_health(traffic.health_check, http=name in PAGES)],
         # what the registry takes out is out, whatever its health was
         ignore_health_on_host_removal=True,
     )
@@ -157,7 +171,7 @@ def _outliers(rule: Outliers) -> OutlierDetection:
     return outliers
 
 
-def _health(rule: HealthCheck) -> EnvoyHealthCheck:
+def _health(rule: HealthCheck, *, http: bool) -> EnvoyHealthCheck:
     check = EnvoyHealthCheck(
         timeout=duration(rule.timeout),
         interval=duration(rule.interval),
@@ -165,5 +179,9 @@ def _health(rule: HealthCheck) -> EnvoyHealthCheck:
     )
     check.unhealthy_threshold.value = rule.unhealthy_after
     check.healthy_threshold.value = rule.healthy_after
-    check.grpc_health_check.SetInParent()
+    if http:
+        check.http_health_check.path = HEALTH_PATH
+        check.http_health_check.codec_client_type = CodecClientType.HTTP2  # as proxies speak with each other
+    else:
+        check.grpc_health_check.SetInParent()
     return check

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from envoy.config.accesslog.v3.accesslog_pb2 import (
     AccessLogFilter,
+    AndFilter,
     ComparisonFilter,
     HeaderFilter,
     OrFilter,
@@ -38,3 +39,8 @@ def header(name: str, value: StringMatcher, *, invert: bool = False) -> AccessLo
 def at_least_one(conditions: Sequence[AccessLogFilter]) -> AccessLogFilter:
     """Of these; Envoy takes no list of one."""
     return AccessLogFilter(or_filter=OrFilter(filters=conditions)) if len(conditions) > 1 else conditions[0]
+
+
+def both(one: AccessLogFilter, other: AccessLogFilter) -> AccessLogFilter:
+    """The one and the other."""
+    return AccessLogFilter(and_filter=AndFilter(filters=[one, other]))

@@ -29,6 +29,7 @@ from kit.channels import UNSENT_HEADER
 from mesh.clusters import APPLICATION
 from mesh.envoy_values import pack, share
 from mesh.listeners import INBOUND, http_filter
+from mesh.matches import match_of
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import Injected, Policy
 
@@ -64,7 +65,7 @@ def inbound_routes(workload: str, policy: Policy, trust_domain: str) -> RouteCon
 
 
 def _route(method: Method, callers: Iterable[str], trust_domain: str) -> Route:
-    route = Route(match=RouteMatch(path=method.path), route=_to_application())
+    route = Route(match=match_of(method), route=_to_application())
     pack(route.typed_per_filter_config[RBAC_FILTER], _only(callers, trust_domain))
     if method.is_health:  # proxies ask all the time, and each would begin a trace
         route.tracing.overall_sampling.numerator = 0

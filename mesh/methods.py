@@ -57,8 +57,8 @@ IDENTITIES: Mapping[str, Role] = {
     "edge": Role.EDGE,
     "operator": Role.OPERATOR,
     "overview": Role.BFF,
-    # not there yet; named here, so that nobody else takes the names, and so that default deny covers them
     "bff-web": Role.BFF,
+    # not there yet; named here, so that nobody else takes the names, and so that default deny covers them
     "bff-mobile": Role.BFF,
     "bff-partner": Role.BFF,
 }
@@ -74,6 +74,14 @@ PUBLIC = frozenset(
     }
 )
 """The proto services of which the public entry lets anything through."""
+
+PAGES: Mapping[str, str] = {"bff-web": "/web/"}
+"""Workloads that speak HTTP and no gRPC, and the beginning of all their paths at the public entry."""
+HTTP = "http"
+"""Stands in the place of the proto service at these. They have two methods: `SERVE`, all that is below their
+path, and a question for health.
+"""
+SERVE, HEALTH_PATH = "Serve", "/healthz"
 
 OPERATORS_OWN = "ordermesh.mesh."
 """The control plane's API is served on a socket of its own, and is no part of the mesh that it controls."""
@@ -96,13 +104,17 @@ class Method:
 
     @property
     def path(self) -> str:
-        """As it stands in the request: `/ordermesh.orders.v1.OrdersService/GetOrder`."""
+        """As it stands in the request: `/ordermesh.orders.v1.OrdersService/GetOrder`. One that ends with a
+        slash is the beginning of many.
+        """
+        if self.service == HTTP:
+            return PAGES[self.workload] if self.name == SERVE else HEALTH_PATH
         return f"/{self.service}/{self.name}"
 
     @property
     def is_health(self) -> bool:
         """A health check, which everybody may ask everybody."""
-        return self.service == HEALTH
+        return self.service == HEALTH or (self.service == HTTP and self.name != SERVE)
 
     @property
     def only_reads(self) -> bool:
@@ -119,13 +131,14 @@ def open_to(identity: str, method: Method) -> bool:
     """Whether the protos leave it to the policy to allow this; a rule beyond it is refused."""
     if method.is_health:
         return True
-    if method.access is Access.UNSPECIFIED:
+    pages = method.service == HTTP
+    if method.access is Access.UNSPECIFIED or (pages and IDENTITIES[identity] is not Role.EDGE):
         return False
     match IDENTITIES[identity]:
         case Role.OPERATOR:
             return True
         case Role.EDGE:
-            return method.service in PUBLIC and method.access in (Access.ANYONE, Access.USER)
+            return (pages or method.service in PUBLIC) and method.access in (Access.ANYONE, Access.USER)
         case Role.BFF:
             return method.access in (Access.ANYONE, Access.USER)
         case Role.SERVICE:  # it passes no user's token on
@@ -157,7 +170,15 @@ def _method(workload: str, found: MethodDescriptor) -> Method:
     )
 
 
+def _pages(workload: str) -> Iterator[Method]:
+    """What a workload that speaks HTTP serves. Nobody knows what a request does, and how long it takes."""
+    yield Method(workload, HTTP, SERVE, Access.ANYONE, Idempotency.UNKNOWN, streams=True)
+    yield Method(workload, HTTP, "Health", Access.ANYONE, Idempotency.NO_SIDE_EFFECTS, streams=False)
+
+
 def _all() -> Iterator[Method]:
+    for workload in PAGES:
+        yield from _pages(workload)
     pool = descriptor_pool.Default()
     served = {
         name: EVENT_PARTS if name == EVENTS else (name.split(".")[1],) for name in sorted(set(_services()))
@@ -178,3 +199,9 @@ BY_WORKLOAD: Mapping[str, Mapping[str, Method]] = {
     for workload in SERVERS
 }
 """The RPCs of each workload by name; no name stands for two of them."""
+
+
+def served(workload: str, method: str) -> Method | None:
+    """What a workload serves by this name or path."""
+    found = BY_WORKLOAD.get(workload, {}).values()
+    return next((one for one in found if method in (one.name, one.path)), None)

@@ -5,7 +5,7 @@ What the policy does not let this caller do is answered here already; the callee
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 
 from envoy.config.core.v3.base_pb2 import DataSource, Metadata, RuntimeFractionalPercent
@@ -27,6 +27,7 @@ from kit.channels import UNSENT_HEADER
 from mesh.clusters import METADATA, SUBSET_KEY, version_name
 from mesh.envoy_values import duration, pack, share
 from mesh.listeners import EGRESS
+from mesh.matches import match_of
 from mesh.methods import BY_WORKLOAD, Method
 from mesh.policy import HeaderRoute, MethodTraffic, Mirror, Policy
 
@@ -69,18 +70,14 @@ def routes(caller: str, method: Method, policy: Policy) -> Iterator[Route]:
             action = _action(traffic, mirror)
             action.cluster = method.workload
             action.metadata_match.CopyFrom(_version(rule.version))
-            yield Route(match=_match(method, _headers(rule)), route=action)
+            yield Route(match=match_of(method, _headers(rule)), route=action)
     action = _action(traffic, mirror)
     if weights := policy.split.get(method.workload):
         clusters = [_weighted(method.workload, version, weight) for version, weight in weights.items()]
         action.weighted_clusters.CopyFrom(WeightedCluster(clusters=clusters))
     else:
         action.cluster = method.workload
-    yield Route(match=_match(method, []), route=action)
-
-
-def _match(method: Method, headers: Sequence[HeaderMatcher]) -> RouteMatch:
-    return RouteMatch(path=method.path, headers=headers)
+    yield Route(match=match_of(method), route=action)
 
 
 def _headers(rule: HeaderRoute) -> list[HeaderMatcher]:

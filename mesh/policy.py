@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 
-from mesh.methods import BY_WORKLOAD, IDENTITIES, METHODS, SERVERS, Method
+from mesh.methods import IDENTITIES, METHODS, SERVERS, Method, served
 
 UNSENT = ("connect-failure", "refused-stream", "reset-before-request", "retriable-headers")
 """Envoy's names of failures before which the callee surely did nothing: any method may be tried again. The
@@ -200,8 +200,8 @@ class Policy:
 
     def allowed(self, source: str, target: str, method: str) -> bool:
         """Whether this identity may call this RPC, by its name or its path. Unknown names may nothing."""
-        found = BY_WORKLOAD.get(target, {}).get(method.rsplit("/", 1)[-1])
-        if source not in IDENTITIES or found is None or method not in (found.name, found.path):
+        found = served(target, method)
+        if source not in IDENTITIES or found is None:
             return False
         return found.is_health or any(
             found in rule.methods for rule in self.allow if rule.source == source and rule.target == target

@@ -36,7 +36,7 @@ DOCUMENT = Path(next(iter(ordermesh.__path__))).parents[1] / "openapi.json"
 """Generated from the protos, beside the code that is."""
 MAX_DOCUMENT_BYTES = 256 * 1024
 CORS = "envoy.filters.http.cors"
-ASKED = "authorization, content-type, grpc-timeout, traceparent, x-grpc-web, x-user-agent"
+ASKED = "authorization, content-type, grpc-timeout, last-event-id, traceparent, x-grpc-web, x-user-agent"
 """The headers that a page may send."""
 TOLD = "grpc-status, grpc-message, grpc-status-details-bin, retry-after"
 """The headers that a page may read."""

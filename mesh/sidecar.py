@@ -12,6 +12,7 @@ from mesh import clusters, listeners, tls, tracing
 from mesh.entries import ENTRY, entry_routes, is_entry
 from mesh.incoming import filters, inbound_routes
 from mesh.listeners import Door
+from mesh.methods import PAGES
 from mesh.observing import Observing
 from mesh.outgoing import egress_routes
 from mesh.policy import Policy
@@ -58,7 +59,9 @@ def snapshot(node: Node, credentials: Credentials, mesh: Mesh) -> Snapshot:
         found_listeners[listeners.EGRESS] = listeners.egress(node.egress, outward)
         routes[listeners.EGRESS] = egress_routes(node.workload, mesh.policy)
     if node.application:
-        found_clusters[clusters.APPLICATION] = clusters.application(node.application)
+        found_clusters[clusters.APPLICATION] = clusters.application(
+            node.application, http1=node.workload in PAGES
+        )
         inward = Door(observing, filters(), once_or_surely_unsent(mesh.policy, [node.workload]))
         found_listeners[listeners.INBOUND] = listeners.inbound(
             node.host, node.port, mesh.trust_domain, mesh.connection, inward

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 
 from envoy.config.accesslog.v3.accesslog_pb2 import (
     AccessLogFilter,
-    AndFilter,
     ComparisonFilter,
     ExtensionFilter,
 )
@@ -24,8 +23,9 @@ from envoy.extensions.filters.network.http_connection_manager.v3.http_connection
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from kit.channels import UNSENT_HEADER
-from mesh.ends import at_least_one, flags, header, status
+from mesh.ends import at_least_one, both, flags, header, status
 from mesh.envoy_values import pack
+from mesh.matches import path_matcher
 from mesh.policy import UNANSWERED, Policy
 
 ATTEMPT_HEADER = "x-envoy-attempt-count"
@@ -89,15 +89,15 @@ def at_callee(paths: Iterable[str]) -> LocalReplyConfig:
 
 def _replies(first_try: AccessLogFilter, paths: Iterable[str]) -> LocalReplyConfig:
     """The first that fits is taken."""
-    never_heard = [header(":path", StringMatcher(exact=path)) for path in sorted(paths)]
+    never_heard = [header(":path", path_matcher(path)) for path in sorted(paths)]
     no_doubt = at_least_one([first_try, *never_heard])
     refused = at_least_one([status(EQUAL, code, "access_log.unsent.status") for code in REFUSED])
     return LocalReplyConfig(
         mappers=[
             ResponseMapper(filter=flags(PERHAPS_SENT)),
-            _told(_both(flags(NOT_SENT), no_doubt)),
+            _told(both(flags(NOT_SENT), no_doubt)),
             ResponseMapper(filter=flags()),  # any other flag
-            _told(_both(refused, no_doubt)),
+            _told(both(refused, no_doubt)),
         ]
     )
 
@@ -108,7 +108,3 @@ def _told(condition: AccessLogFilter) -> ResponseMapper:
         append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
     )
     return ResponseMapper(filter=condition, headers_to_add=[option])
-
-
-def _both(one: AccessLogFilter, other: AccessLogFilter) -> AccessLogFilter:
-    return AccessLogFilter(and_filter=AndFilter(filters=[one, other]))

@@ -11,6 +11,7 @@ import yaml
 
 from ops import edge_certificate, edge_tokens, mesh_parts, public_doors
 from ops.site import HOST, Instance, Site
+from ops.topology import HTTP
 
 CONNECT_SECONDS = "1s"
 TLS = "envoy.extensions.transport_sockets.tls.v3"
@@ -144,7 +145,8 @@ def _by_tls(site: Site, plain: Any) -> Any:
 def _straight(site: Site, callee: str) -> dict[str, Any]:
     address = {"socket_address": {"address": HOST, "port_value": site.ports[callee]}}
     windows = {"initial_stream_window_size": 65536, "initial_connection_window_size": 1048576}
-    options = {"explicit_http_config": {"http2_protocol_options": windows}}
+    http = {"http_protocol_options": {}} if callee in HTTP else {"http2_protocol_options": windows}
+    options = {"explicit_http_config": http}
     return {
         "name": callee,
         "connect_timeout": CONNECT_SECONDS,

@@ -51,10 +51,13 @@ def operator(suite: Suite) -> grpc.Channel:
     return grpc.insecure_channel(suite.address("operator"))
 
 
-def sign_in(channel: grpc.Channel, username: str) -> str:
-    """A token of one of the demo users. Raises SuiteError with the way out."""
+def sign_in(channel: grpc.Channel, username: str, client: str = "api") -> str:
+    """A token of one of the demo users for a kind of client: api, web or mobile. SuiteError has the way out."""
+    kinds = {name.removeprefix("CLIENT_").lower(): value for name, value in users_service_pb2.Client.items()}
+    if client not in kinds:
+        raise SuiteError(f"there is no client {client!r}; CLIENT=… is api, web or mobile")
     users = users_service_pb2_grpc.UsersServiceStub(channel)
-    request = users_service_pb2.SignInRequest(username=username, password=DEMO_PASSWORD)
+    request = users_service_pb2.SignInRequest(username=username, password=DEMO_PASSWORD, client=kinds[client])
     try:
         return users.SignIn(request, timeout=CALL_SECONDS).token
     except grpc.RpcError as error:

@@ -160,8 +160,15 @@ async def _sidecar(site: Site, part: Part) -> str | None:
 
 
 async def _http(site: Site, part: Part) -> str | None:
-    answer = await _get(site.ports[part.ports[0]], "/healthz")
-    return None if answer.startswith(b"HTTP/1.1 200") else "/healthz: not 200"
+    for address in part.asked or (site.address(part.ports[0]),):
+        if address.startswith("unix:"):
+            opened = await asyncio.open_unix_connection(address.removeprefix("unix:"))
+        else:
+            host, _, port = address.rpartition(":")
+            opened = await asyncio.open_connection(host, int(port))
+        if not (await _answer(*opened, "/healthz")).startswith(b"HTTP/1.1 200"):
+            return "/healthz: not 200"
+    return None
 
 
 async def _smtp(site: Site, part: Part) -> str | None:

@@ -78,8 +78,9 @@ class Suite:
 
     def address(self, name: str) -> str:
         """Where a port is served, `host:port`; of a service's application in the mesh `unix:path`."""
-        if name in self.parts and self.parts[name].asked and self.parts[name].probe is ProbeKind.GRPC:
-            return self.parts[name].asked[0]
+        part = self.parts.get(name)
+        if part and part.asked and part.probe in (ProbeKind.GRPC, ProbeKind.HTTP):
+            return part.asked[0]
         return self.site.address(name)
 
     def part(self, name: str) -> Part:

@@ -40,6 +40,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "shipping": 15059,
     "overview": 15061,
     "edge_tls": 8443,
+    "bff-web": 15066,
 }
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -58,10 +59,13 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 }
 FRONTS: Mapping[str, tuple[str, ...]] = {
     "overview": ("orders", "users", "products", "payments", "shipping"),
+    "bff-web": ("users", "products", "orders", "payments", "shipping"),
 }
 """Parts that stand between a caller and the services, in the caller's name, and whom each calls. They keep
 nothing: no database, no events. Like services they have sidecars, and as many instances as are wanted.
 """
+HTTP = frozenset({"bff-web"})
+"""Those that speak HTTP instead of gRPC."""
 WORKLOADS: Mapping[str, tuple[str, ...]] = {**SERVICES, **FRONTS}
 """What serves calls, may be scaled and is restarted instance by instance."""
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
@@ -139,7 +143,7 @@ def workload(site: Site, instance: Instance) -> Part:
         name=instance.name,
         command=(str(site.python), "-m", FOLDERS[name].replace("/", ".")),
         ports=() if site.mesh else (instance.name,),
-        probe=ProbeKind.GRPC,
+        probe=ProbeKind.HTTP if name in HTTP else ProbeKind.GRPC,
         environment=environment_of(site, instance),
         # the first one migrates
         needs=kept if instance.name == name else (*kept, name),

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections.abc import Sequence
 
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -20,9 +21,9 @@ class Issuer:
         """The public keys, as GetPublicKeys answers."""
         return json.dumps({"keys": [self._key.as_dict(private=False)]})
 
-    def verifier(self) -> TokenVerifier:
+    def verifier(self, audiences: Sequence[str] = AUDIENCES) -> TokenVerifier:
         """A verifier that trusts these tokens."""
-        return TokenVerifier(self.jwks)
+        return TokenVerifier(self.jwks, audiences)
 
     def token(
         self,

@@ -11,9 +11,10 @@ from grpc_status import rpc_status
 
 from kit import call
 from kit.channels import Peer, Refused, Unanswered
-from kit.errors import Problem, to_status
+from kit.errors import Problem, Violation, to_status
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc
+from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_pb2_grpc
 
 REQUEST = pb.GetStockRequest(sku="TEA")
 Behaviour = Callable[[Any], Awaitable[Any]]
@@ -123,3 +124,65 @@ async def test_a_call_for_nobody_carries_no_token(tmp_path: Path) -> None:
 
 async def test_a_peer_of_a_service_never_sees_the_users_token(tmp_path: Path) -> None:
     assert await tokens_at_the_peer(tmp_path, "Bearer ada", for_user=False) == []
+
+
+async def test_the_fields_that_the_peer_finds_wrong_come_along(tmp_path: Path) -> None:
+    wrong = [Violation("lines[0].sku", "must be a sku"), Violation("request_id", "must be a UUID")]
+
+    async def refuse(context: Any) -> Any:
+        await abort(context, Problem("invalid", "VALIDATION_FAILED", "wrong", violations=wrong))
+
+    with pytest.raises(Refused) as caught:
+        await call_of(tmp_path, refuse)
+    assert list(caught.value.violations) == wrong
+
+
+class Orders:
+    """Tells three versions, then refuses or breaks off."""
+
+    def __init__(self, end: Callable[[Any], Awaitable[None]]) -> None:
+        self._end = end
+        self.headers: dict[str, str] = {}
+
+    def handler(self) -> Any:
+        """Of the one method that is called."""
+        methods: dict[str, Any] = {
+            "WatchOrder": grpc.unary_stream_rpc_method_handler(
+                self._watch, response_serializer=lambda answer: answer.SerializeToString()
+            )
+        }
+        return grpc.method_handlers_generic_handler("ordermesh.orders.v1.OrdersService", methods)
+
+    async def _watch(self, request: Any, context: Any) -> Any:
+        self.headers = dict(context.invocation_metadata())
+        for version in (1, 2, 3):
+            status = orders_pb2.OrderStatus(version=version)
+            yield orders_service_pb2.WatchOrderResponse(status=status)
+        await self._end(context)
+
+
+@pytest.mark.parametrize(
+    ("error", "raised"),
+    [
+        (Problem("unavailable", "DRAINING", "stopping"), Unanswered),
+        (Problem("denied", "ACCESS_DENIED", "no"), Refused),
+    ],
+)
+async def test_a_stream_is_told_as_it_comes_and_ends_as_calls_do(
+    tmp_path: Path, error: Problem, raised: type[Problem]
+) -> None:
+    servicer = Orders(lambda context: abort(context, error))
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers([servicer.handler()])
+    server.add_insecure_port(f"unix:{tmp_path}/socket")
+    await server.start()
+    peer = Peer("orders", f"unix:{tmp_path}/socket", for_user=True)
+    call.set_authorization("Bearer ada")
+    watch = orders_service_pb2_grpc.OrdersServiceStub(peer.channel).WatchOrder
+    seen = []
+    with pytest.raises(raised):
+        async for answer in peer.stream(watch, orders_service_pb2.WatchOrderRequest()):
+            seen.append(answer.status.version)
+    assert (seen, servicer.headers["authorization"]) == ([1, 2, 3], "Bearer ada")
+    await peer.close()
+    await server.stop(0)

@@ -14,7 +14,9 @@ from mesh.methods import (
     HEALTH,
     IDENTITIES,
     METHODS,
+    PAGES,
     PUBLIC,
+    SERVE,
     SERVERS,
     Access,
     Idempotency,
@@ -40,7 +42,15 @@ def test_a_workload_serves_what_its_wiring_registers() -> None:
         events = {EVENTS} if "Eventing(" in text else set()
         ours = {method.service for method in BY_WORKLOAD[workload].values()}
         assert ours == registered | events | {HEALTH}, workload
-    assert set(SERVERS) == set(wirings())
+    assert set(SERVERS) == {*wirings(), *PAGES}
+
+
+def test_what_speaks_http_serves_all_below_its_path_to_the_edge_and_to_nobody_else() -> None:
+    for workload, prefix in PAGES.items():
+        serve = BY_WORKLOAD[workload][SERVE]
+        assert (serve.path, serve.streams, serve.repeatable) == (prefix, True, False)
+        assert prefix.startswith("/") and prefix.endswith("/")
+        assert [name for name in IDENTITIES if open_to(name, serve)] == ["edge"]
 
 
 def test_events_are_served_by_those_that_have_any() -> None:
@@ -62,11 +72,11 @@ def test_every_method_declares_who_may_call_it() -> None:
 
 def test_only_placing_an_order_may_not_be_repeated() -> None:
     """Another method on this list is a decision: without `idempotency_level` the mesh does not repeat it."""
-    assert [method.name for method in METHODS if not method.repeatable] == ["PlaceOrder"]
+    assert [method.name for method in METHODS if not method.repeatable] == [SERVE, "PlaceOrder"]
 
 
 def test_only_watching_streams() -> None:
-    assert {method.name for method in METHODS if method.streams} == {"WatchOrder", "Watch"}
+    assert {method.name for method in METHODS if method.streams} == {"WatchOrder", "Watch", SERVE}
 
 
 def test_the_public_services_are_those_that_the_edge_routes() -> None:

@@ -17,6 +17,8 @@ WAYS = list(rest.ways())
 
 
 def annotated(path: str) -> bool:
+    if not path.startswith("/ordermesh."):
+        return False
     method = descriptor_pool.Default().FindMethodByName(path[1:].replace("/", "."))
     return bool(method.GetOptions().HasExtension(annotations_pb2.http))
 

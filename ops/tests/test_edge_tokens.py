@@ -19,9 +19,10 @@ from grpc_status import rpc_status
 from joserfc.jwk import ECKey
 
 from kit.testing.tokens import Issuer
+from kit.tokens import AUDIENCES
 from mesh import rest
 from mesh.methods import METHODS, PUBLIC, Access
-from ops.edge_tokens import KEYS_SECONDS
+from ops.edge_tokens import API, DOORS, KEYS_SECONDS
 from ops.site import Site
 from ops.tests.listening import USER, Edge, edge
 from ordermesh.users.v1 import users_service_pb2
@@ -95,6 +96,10 @@ async def wrong(issuer: Issuer) -> dict[str, tuple[str, str]]:
     }
     found = {name: (f"Bearer {token}", reason) for name, (token, reason) in made.items()}
     return found | {"another scheme": ("Basic YTpi", "TOKEN_MISSING"), "empty": ("", "TOKEN_MISSING")}
+
+
+def test_every_kind_of_client_that_a_service_takes_has_its_door() -> None:
+    assert {API, *DOORS.values()} == set(AUDIENCES)
 
 
 async def test_a_good_token_passes_however_the_scheme_is_written(public: Edge) -> None:

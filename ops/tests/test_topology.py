@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from mesh.methods import PAGES
 from ops import mesh_parts, topology
+from ops.part import ProbeKind
 from ops.site import Instance, Site
 
 
@@ -133,3 +135,13 @@ def test_postgres_keeps_its_shutdown_from_its_children(site: Site) -> None:
     postgres = next(part for part in topology.all_parts(site) if part.name == "postgres")
     assert postgres.stop_signal == "INT"
     assert not postgres.signals_group
+
+
+def test_a_part_that_speaks_http_is_known_to_the_mesh_as_one_and_is_asked_so() -> None:
+    assert set(PAGES) == topology.HTTP <= set(topology.FRONTS)
+
+
+def test_where_a_part_is_asked_for_its_health_it_is_where_it_serves(site: Site) -> None:
+    parts = {part.name: part for part in topology.all_parts(site)}
+    for name in topology.HTTP:
+        assert (parts[name].probe, parts[name].asked) == (ProbeKind.HTTP, (site.application(name),))

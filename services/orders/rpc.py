@@ -71,6 +71,14 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
         async for status in watched:
             yield pb.WatchOrderResponse(status=messages.from_status(status))
 
+    async def BatchGetHistories(
+        self, request: pb.BatchGetHistoriesRequest, context: Any
+    ) -> pb.BatchGetHistoriesResponse:
+        """Read the histories of several orders."""
+        order_ids = [UUID(order_id) for order_id in request.order_ids]
+        statuses = await usecases.batch_get_histories(order_ids, messages.to_viewer(), self._uow)
+        return pb.BatchGetHistoriesResponse(statuses=map(messages.from_status, statuses))
+
     async def ApproveOrder(self, request: pb.ApproveOrderRequest, context: Any) -> pb.ApproveOrderResponse:
         """Approve an order that waits for it."""
         command = messages.to_decide(request, approves=True)

@@ -1,6 +1,6 @@
 """The orders service's tables: orders, their history, and the requests that placed them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +21,7 @@ from services.orders.usecases import Status, Viewer
 
 _READ = "select * from orders where order_id = $1"
 _READ_LOCKED = f"{_READ} for update"
+_STATUS = "order_id, version, state, reason, cancel_requested, change_time"
 CONSUMER = "orders"
 TOPIC = "ordermesh.orders.v1"
 ToEvent = Callable[[Fact, Order, str], Message]
@@ -159,12 +160,25 @@ class OrdersTransaction:
     async def history(self, order_id: UUID, after_version: int) -> list[Status]:
         """An order's history after a version, in its order."""
         rows = await self._connection.fetch(
-            """select order_id, version, state, reason, cancel_requested, change_time from order_history
-                where order_id = $1 and version > $2 order by version""",
+            f"""select {_STATUS} from order_history
+                where order_id = $1 and version > $2 order by version""",  # noqa: S608 - our own constant
             order_id,
             after_version,
         )
-        return [Status(**{**row, "state": State(row["state"])}) for row in rows]
+        return [_status(row) for row in rows]
+
+    async def histories(self, order_ids: Sequence[UUID], viewer: Viewer) -> list[Status]:
+        """The histories of those of these orders that the viewer may see, each in its order."""
+        rows = await self._connection.fetch(
+            f"""select {_STATUS} from order_history
+                where order_id in (select order_id from orders
+                                    where order_id = any($1) and (customer_id = $2 or $3))
+                order by order_id, version""",  # noqa: S608 - our own constant
+            list(order_ids),
+            viewer.user_id,
+            viewer.is_operator,
+        )
+        return [_status(row) for row in rows]
 
 
 class OrdersUnitOfWork:
@@ -198,6 +212,10 @@ class OrdersUnitOfWork:
         async with self._database.statement() as connection:
             known = await requests.recall(connection, key)
         return UUID(known) if known else None
+
+
+def _status(row: asyncpg.Record) -> Status:
+    return Status(**{**row, "state": State(row["state"])})
 
 
 def _order(row: asyncpg.Record) -> Order:

@@ -1,6 +1,6 @@
 """What the orders service does when it is asked; how an order is carried on is its mode's affair."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -91,6 +91,9 @@ class Transaction(Protocol):
 
     async def history(self, order_id: UUID, after_version: int) -> list[Status]:
         """An order's history after a version, in its order."""
+
+    async def histories(self, order_ids: Sequence[UUID], viewer: Viewer) -> list[Status]:
+        """The histories of those of these orders that the viewer may see, each in its order."""
 
 
 class UnitOfWork(Protocol):
@@ -216,6 +219,12 @@ async def list_orders(
     async with uow.begin() as tx:
         orders = await tx.page(viewer, size + 1, before)
     return orders[:size], len(orders) > size
+
+
+async def batch_get_histories(order_ids: Sequence[UUID], viewer: Viewer, uow: UnitOfWork) -> list[Status]:
+    """The histories of those of the orders that the viewer may see, one after the other."""
+    async with uow.begin() as tx:
+        return await tx.histories(order_ids, viewer)
 
 
 async def watch_order(

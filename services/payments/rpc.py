@@ -51,3 +51,11 @@ class PaymentsServicer(payments_service_pb2_grpc.PaymentsServiceServicer):
         """Read the payment of one of the caller's orders."""
         payment = await usecases.get_payment(UUID(request.order_id), call.caller(), self._uow)
         return pb.GetPaymentResponse(payment=messages.from_payment(payment))
+
+    async def BatchGetPayments(
+        self, request: pb.BatchGetPaymentsRequest, context: Any
+    ) -> pb.BatchGetPaymentsResponse:
+        """Read the payments of several of the caller's orders."""
+        order_ids = [UUID(order_id) for order_id in request.order_ids]
+        payments = await usecases.batch_get_payments(order_ids, call.caller(), self._uow)
+        return pb.BatchGetPaymentsResponse(payments=map(messages.from_payment, payments))

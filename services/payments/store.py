@@ -1,6 +1,6 @@
 """The payments service's table: one row an order."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -103,6 +103,16 @@ class PaymentsTransaction:
         if row is None:
             raise access_denied()
         return _payment(row)
+
+    async def read_payments(self, order_ids: Sequence[UUID], customer_id: UUID | None) -> Sequence[Payment]:
+        """The payments of those of these orders that are this customer's, or anybody's."""
+        rows = await self._connection.fetch(
+            """select * from payments where order_id = any($1) and state <> 'NONE'
+                  and ($2::uuid is null or customer_id = $2)""",
+            list(order_ids),
+            customer_id,
+        )
+        return [_payment(row) for row in rows]
 
     async def take_overdue(self, limit: int) -> list[Payment]:
         """Open payments whose lease is over; they are ours for a lease that grows with every sweep."""

@@ -3,7 +3,7 @@
 What an open payment takes beyond that, the calls to the card processor, is in `settlement.py`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -86,6 +86,9 @@ class Transaction(Protocol):
 
     async def read_payment(self, order_id: UUID, customer_id: UUID | None) -> Payment:
         """The payment of an order of this customer, or of anybody's; raises ACCESS_DENIED."""
+
+    async def read_payments(self, order_ids: Sequence[UUID], customer_id: UUID | None) -> Sequence[Payment]:
+        """The payments of those of these orders that are this customer's, or anybody's."""
 
     async def take_overdue(self, limit: int) -> list[Payment]:
         """Open payments that nobody has looked after in time; they are ours for a while."""
@@ -209,3 +212,11 @@ async def get_payment(order_id: UUID, caller: call.Caller, uow: UnitOfWork) -> P
     """Read the payment of one of the caller's orders; of any for an operator."""
     async with uow.begin() as tx:
         return await tx.read_payment(order_id, None if caller.is_operator else caller.user_id)
+
+
+async def batch_get_payments(
+    order_ids: Sequence[UUID], caller: call.Caller, uow: UnitOfWork
+) -> Sequence[Payment]:
+    """Read the payments of those of the orders that the caller may see and that have one."""
+    async with uow.begin() as tx:
+        return await tx.read_payments(order_ids, None if caller.is_operator else caller.user_id)

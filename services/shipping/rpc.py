@@ -49,3 +49,11 @@ class TrackingServicer(shipping_service_pb2_grpc.TrackingServiceServicer):
         """Read the shipment of one of the caller's orders."""
         shipment = await usecases.get_shipment(UUID(request.order_id), call.caller(), self._uow)
         return pb.GetShipmentResponse(shipment=messages.from_shipment(shipment))
+
+    async def BatchGetShipments(
+        self, request: pb.BatchGetShipmentsRequest, context: Any
+    ) -> pb.BatchGetShipmentsResponse:
+        """Read the shipments of several of the caller's orders."""
+        order_ids = [UUID(order_id) for order_id in request.order_ids]
+        shipments = await usecases.batch_get_shipments(order_ids, call.caller(), self._uow)
+        return pb.BatchGetShipmentsResponse(shipments=map(messages.from_shipment, shipments))

@@ -1,6 +1,6 @@
 """The shipping service's table: one row an order."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from uuid import UUID
@@ -87,6 +87,16 @@ class ShippingTransaction:
         if row is None:
             raise access_denied()
         return _shipment(row)
+
+    async def read_shipments(self, order_ids: Sequence[UUID], customer_id: UUID | None) -> Sequence[Shipment]:
+        """The shipments of those of these orders that are this customer's, or anybody's."""
+        rows = await self._connection.fetch(
+            """select * from shipments where order_id = any($1) and state <> 'NONE'
+                  and ($2::uuid is null or customer_id = $2)""",
+            list(order_ids),
+            customer_id,
+        )
+        return [_shipment(row) for row in rows]
 
 
 class ShippingUnitOfWork:

@@ -1,6 +1,6 @@
 """What the shipping service does when it is asked: load, decide, record, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -57,6 +57,9 @@ class Transaction(Protocol):
 
     async def read_shipment(self, order_id: UUID, customer_id: UUID | None) -> Shipment:
         """The shipment of an order of this customer, or of anybody's; raises ACCESS_DENIED."""
+
+    async def read_shipments(self, order_ids: Sequence[UUID], customer_id: UUID | None) -> Sequence[Shipment]:
+        """The shipments of those of these orders that are this customer's, or anybody's."""
 
 
 class UnitOfWork(Protocol):
@@ -122,3 +125,11 @@ async def get_shipment(order_id: UUID, caller: call.Caller, uow: UnitOfWork) -> 
     """Read the shipment of one of the caller's orders; of any for an operator."""
     async with uow.begin() as tx:
         return await tx.read_shipment(order_id, None if caller.is_operator else caller.user_id)
+
+
+async def batch_get_shipments(
+    order_ids: Sequence[UUID], caller: call.Caller, uow: UnitOfWork
+) -> Sequence[Shipment]:
+    """Read the shipments of those of the orders that the caller may see and that have one."""
+    async with uow.begin() as tx:
+        return await tx.read_shipments(order_ids, None if caller.is_operator else caller.user_id)

@@ -37,6 +37,13 @@ class UsersServicer(users_service_pb2_grpc.UsersServiceServicer):
         user = await usecases.get_user(UUID(request.user_id), reader, self._uow)
         return pb.GetUserResponse(user=messages.from_user(user))
 
+    async def BatchGetUsers(self, request: pb.BatchGetUsersRequest, context: Any) -> pb.BatchGetUsersResponse:
+        """Read several accounts."""
+        reader = messages.to_reader(call.caller())
+        user_ids = [UUID(user_id) for user_id in request.user_ids]
+        users = await usecases.batch_get_users(user_ids, reader, self._uow)
+        return pb.BatchGetUsersResponse(users=map(messages.from_user, users))
+
     async def GetPublicKeys(self, request: pb.GetPublicKeysRequest, context: Any) -> pb.GetPublicKeysResponse:
         """The keys to verify tokens with."""
         return messages.from_keys(await usecases.get_public_keys(self._uow, self._keys))

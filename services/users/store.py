@@ -9,7 +9,7 @@ from uuid import UUID
 from kit import requests
 from kit.database import Connection, Database
 from kit.requests import RequestKey
-from services.users.domain import Account, NewCustomer, Role, SigningKey, User, UsernameTaken, Window
+from services.users.domain import Account, NewCustomer, Reader, Role, SigningKey, User, UsernameTaken, Window
 
 _KEYS_LOCK = 20261123  # any number: it names the lock within this database
 
@@ -47,6 +47,16 @@ class UsersTransaction:
         """One account."""
         row = await self._connection.fetchrow("select * from users where user_id = $1", user_id)
         return None if row is None else _user(row)
+
+    async def users(self, user_ids: Sequence[UUID], reader: Reader) -> Sequence[User]:
+        """Those of these accounts that the reader may see: the query itself asks whose they are."""
+        rows = await self._connection.fetch(
+            "select * from users where user_id = any($1) and (user_id = $2 or $3)",
+            list(user_ids),
+            reader.user_id,
+            reader.is_operator,
+        )
+        return [_user(row) for row in rows]
 
     async def account(self, username: str) -> Account | None:
         """The account of this name, with the hash of its password."""

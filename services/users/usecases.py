@@ -53,6 +53,9 @@ class Transaction(Protocol):
     async def user(self, user_id: UUID) -> User | None:
         """One account."""
 
+    async def users(self, user_ids: Sequence[UUID], reader: Reader) -> Sequence[User]:
+        """Those of these accounts that the reader may see."""
+
     async def account(self, username: str) -> Account | None:
         """The account of this name, with the hash of its password."""
 
@@ -130,6 +133,12 @@ async def get_user(user_id: UUID, reader: Reader, uow: UnitOfWork) -> User:
     async with uow.begin() as tx:
         user = await tx.user(user_id)
     return domain.shown_to(reader, user)
+
+
+async def batch_get_users(user_ids: Sequence[UUID], reader: Reader, uow: UnitOfWork) -> Sequence[User]:
+    """Read those of these accounts that the reader may see."""
+    async with uow.begin() as tx:
+        return await tx.users(user_ids, reader)
 
 
 async def get_contact(user_id: UUID, uow: UnitOfWork) -> Contact:

@@ -18,7 +18,22 @@ PORTS = {"edge": 8080, "edge_tls": 8443, "operator": 8081, "temporal_ui": 8233}
 PAGE_SECONDS = 280.0
 MAKE = ("MAKEFLAGS", "MAKELEVEL")
 MESH = ("FROM", "TO", "METHODS", "DELAY", "ABORT", "PERCENT", "OFF", "WEIGHTS", "HEADERS", "VERSION", "LOGS")
-CHOICES = (*MAKE, "MODE", "CARD", "SKU", "QTY", "JSON", "USER", "S", "F", "N", "WAIT", "FLOW", *MESH)
+CHOICES = (
+    *MAKE,
+    "MODE",
+    "CARD",
+    "SKU",
+    "QTY",
+    "JSON",
+    "USER",
+    "CLIENT",
+    "S",
+    "F",
+    "N",
+    "WAIT",
+    "FLOW",
+    *MESH,
+)
 
 
 @pytest.fixture(scope="module")

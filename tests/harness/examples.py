@@ -49,6 +49,7 @@ _REQUESTS: list[Message] = [
     orders_service_pb2.ListOrdersRequest(page_size=1),
     orders_service_pb2.CancelOrderRequest(request_id=ID, order_id=OTHER_ID),
     orders_service_pb2.WatchOrderRequest(order_id=ID),
+    orders_service_pb2.BatchGetHistoriesRequest(order_ids=[ID]),
     orders_service_pb2.ApproveOrderRequest(request_id=ID, order_id=OTHER_ID),
     orders_service_pb2.RejectOrderRequest(request_id=ID, order_id=OTHER_ID),
     orders_saga_service_pb2.GetPaymentTokenRequest(order_id=ID),
@@ -68,6 +69,7 @@ _REQUESTS: list[Message] = [
     payments_service_pb2.CapturePaymentRequest(request_id=ID, order_id=OTHER_ID),
     payments_service_pb2.CancelPaymentRequest(request_id=ID, order_id=OTHER_ID, reason="TIMED_OUT"),
     payments_service_pb2.GetPaymentRequest(order_id=ID),
+    payments_service_pb2.BatchGetPaymentsRequest(order_ids=[ID]),
     processor_service_pb2.CreateChargeRequest(key="key", amount=PRICE, payment_token="tok_approved"),
     processor_service_pb2.CreateAuthorizationRequest(key="key", amount=PRICE, payment_token="tok_approved"),
     processor_service_pb2.CaptureAuthorizationRequest(key="key"),
@@ -87,6 +89,7 @@ _REQUESTS: list[Message] = [
     shipping_service_pb2.DispatchShipmentRequest(request_id=ID, order_id=OTHER_ID),
     shipping_service_pb2.CancelShipmentRequest(request_id=ID, order_id=OTHER_ID, reason="TIMED_OUT"),
     shipping_service_pb2.GetShipmentRequest(order_id=ID),
+    shipping_service_pb2.BatchGetShipmentsRequest(order_ids=[ID]),
     users_service_pb2.CreateUserRequest(
         request_id=ID,
         username="example",
@@ -96,6 +99,7 @@ _REQUESTS: list[Message] = [
     ),
     users_service_pb2.SignInRequest(username="example", password="a-password-of-a-test"),
     users_service_pb2.GetUserRequest(user_id=ID),
+    users_service_pb2.BatchGetUsersRequest(user_ids=[ID]),
     users_service_pb2.GetPublicKeysRequest(),
     users_service_pb2.GetContactRequest(user_id=ID),
 ]

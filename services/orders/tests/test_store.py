@@ -68,6 +68,23 @@ async def test_every_visible_change_is_one_entry_of_the_history(uow: OrdersUnitO
     ]
 
 
+async def test_several_histories_are_read_at_once_and_only_ones_own(uow: OrdersUnitOfWork) -> None:
+    first, second, foreign = await placed(uow), await placed(uow), await placed(uow, BOB)
+    async with uow.begin() as tx:
+        await tx.record(domain.request_cancel(await tx.order(second.order_id)))
+    asked = [second.order_id, foreign.order_id, first.order_id, uuid.uuid4()]
+    async with uow.begin() as tx:
+        mine = await tx.histories(asked, Viewer(ADA, is_operator=False))
+        everybodys = await tx.histories(asked, Viewer(ADA, is_operator=True))
+        assert [s for s in mine if s.order_id == second.order_id] == await tx.history(second.order_id, 0)
+    assert {(s.order_id, s.version) for s in mine} == {
+        (first.order_id, 1),
+        (second.order_id, 1),
+        (second.order_id, 2),
+    }
+    assert {s.order_id for s in everybodys} == {first.order_id, second.order_id, foreign.order_id}
+
+
 async def test_unknown_and_foreign_orders_look_the_same(uow: OrdersUnitOfWork) -> None:
     order = await placed(uow, ADA)
     errors = []

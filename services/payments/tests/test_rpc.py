@@ -91,6 +91,11 @@ class Shop:
         answer = await self.stub.GetPayment(request, metadata=ISSUER.authorization(user_id, role))
         return answer.payment
 
+    async def batch(self, order_ids: list[uuid.UUID], user_id: uuid.UUID, role: str) -> set[str]:
+        request = pb.BatchGetPaymentsRequest(order_ids=map(str, order_ids))
+        answer = await self.stub.BatchGetPayments(request, metadata=ISSUER.authorization(user_id, role))
+        return {payment.order_id for payment in answer.payments}
+
     async def sweep(self) -> None:
         """A round of the sweeper, as if every lease were over."""
         assert isinstance(self.payments.engine, Database)
@@ -314,6 +319,16 @@ async def test_a_payment_is_seen_by_its_owner_and_by_operators_only(shop: Shop) 
     hidden = await refused(shop.get(tombstone, ADA, "customer"))
     assert {told.reason for told in (foreign, unknown, hidden)} == {"ACCESS_DENIED"}
     assert {told.message for told in (foreign, unknown, hidden)} == {foreign.message}
+
+
+async def test_several_payments_are_read_at_once_and_only_ones_own(shop: Shop) -> None:
+    mine, tombstone = uuid.uuid4(), uuid.uuid4()
+    await shop.charge(mine)
+    await shop.cancel(tombstone)
+    asked = [mine, tombstone, uuid.uuid4()]
+    assert await shop.batch(asked, ADA, "customer") == {str(mine)}
+    assert await shop.batch(asked, BOB, "customer") == set()
+    assert await shop.batch(asked, OLGA, "operator") == {str(mine), str(tombstone)}
 
 
 async def test_the_token_is_not_in_what_is_answered_or_logged(

@@ -56,6 +56,11 @@ class Depot:
         answer = await self.tracking.GetShipment(request, metadata=ISSUER.authorization(user_id, role))
         return answer.shipment
 
+    async def batch(self, order_ids: list[uuid.UUID], user_id: uuid.UUID, role: str) -> set[str]:
+        request = pb.BatchGetShipmentsRequest(order_ids=map(str, order_ids))
+        answer = await self.tracking.BatchGetShipments(request, metadata=ISSUER.authorization(user_id, role))
+        return {shipment.order_id for shipment in answer.shipments}
+
 
 @pytest.fixture
 async def depot() -> AsyncIterator[Depot]:
@@ -125,3 +130,13 @@ async def test_a_shipment_is_seen_by_its_owner_and_by_operators_only(depot: Depo
     unknown = await refused(depot.get(uuid.uuid4(), BOB, "customer"))
     assert foreign.reason == unknown.reason == "ACCESS_DENIED"
     assert foreign.message == unknown.message
+
+
+async def test_several_shipments_are_read_at_once_and_only_ones_own(depot: Depot) -> None:
+    mine, cancelled = uuid.uuid4(), uuid.uuid4()
+    await depot.book(mine)
+    await depot.cancel(cancelled)
+    asked = [mine, cancelled, uuid.uuid4()]
+    assert await depot.batch(asked, ADA, "customer") == {str(mine)}
+    assert await depot.batch(asked, BOB, "customer") == set()
+    assert await depot.batch(asked, OLGA, "operator") == {str(mine), str(cancelled)}

@@ -187,3 +187,10 @@ async def test_bytes_that_are_no_message_are_refused_without_a_word_of_ours(
     told = await refused(call(body))
     assert (told.code, told.reason) == (code, reason)
     assert "Error" not in told.message
+
+
+async def test_several_accounts_are_read_at_once_and_only_ones_own(stub: Any) -> None:
+    request = pb.BatchGetUsersRequest(user_ids=[ADA, BOB, NOBODY])
+    for username, expected in (("ada", {"ada"}), ("bob", {"bob"}), ("olga", {"ada", "bob"})):
+        answer = await stub.BatchGetUsers(request, metadata=await signed_in(stub, username))
+        assert {user.username for user in answer.users} == expected

@@ -218,3 +218,15 @@ def test_an_unknown_product_places_nothing(buyer: Customer) -> None:
     said = buyer.place(sku="NO-SUCH-PRODUCT")
     assert (said.code, said.reason) == ("NOT_FOUND", "PRODUCT_NOT_FOUND")
     assert buyer.all_orders() == []
+
+
+def test_several_histories_are_read_at_once_and_nobody_elses(
+    orders: Orders, buyer: Customer, stranger: Customer
+) -> None:
+    mine, foreign = [buyer.place().order_id for _ in range(2)], stranger.place().order_id
+    request = pb.BatchGetHistoriesRequest(order_ids=[*mine, foreign, str(uuid.uuid4())])
+    statuses = orders.stub.BatchGetHistories(request, metadata=buyer.metadata, timeout=SECONDS).statuses
+    assert {status.order_id for status in statuses} == set(mine)
+    for order_id in mine:
+        told = [status for status in statuses if status.order_id == order_id]
+        assert told == orders.watch(order_id, buyer.metadata)

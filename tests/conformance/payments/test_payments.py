@@ -329,3 +329,16 @@ def test_the_owner_reads_the_payment_and_nobody_else(payments: Payments, custome
 def test_an_amount_that_is_no_money_is_refused(payments: Payments, amount: Money) -> None:
     said = refused(lambda: payments.charge(Order(amount=amount)))
     assert (*said.short, said.fields) == ("INVALID_ARGUMENT", "MONEY_INVALID", ("amount",))
+
+
+def test_the_owner_reads_several_payments_at_once_and_nobody_elses(
+    payments: Payments, customer: Customer
+) -> None:
+    mine, foreign = Order(customer_id=customer.user_id), Order()
+    payments.charge(mine)
+    payments.charge(foreign)
+    both = {mine.order_id, foreign.order_id}
+    request = pb.BatchGetPaymentsRequest(order_ids=[*both, str(uuid.uuid4())])
+    for caller, expected in ((customer.metadata, {mine.order_id}), (payments.operator, both)):
+        found = payments.stub.BatchGetPayments(request, metadata=caller, timeout=SECONDS).payments
+        assert {payment.order_id for payment in found} == expected

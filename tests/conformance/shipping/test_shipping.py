@@ -184,6 +184,18 @@ def test_the_owner_follows_the_shipment_and_nobody_else(
     assert said[0] == said[1]
 
 
+def test_the_owner_reads_several_shipments_at_once_and_nobody_elses(
+    shipping: Shipping, customer: Customer, order_id: str
+) -> None:
+    foreign, unknown = str(uuid.uuid4()), str(uuid.uuid4())
+    shipping.book(order_id, customer_id=customer.user_id)
+    shipping.book(foreign)
+    request = pb.BatchGetShipmentsRequest(order_ids=[order_id, foreign, unknown])
+    for caller, expected in ((customer.metadata, {order_id}), (shipping.operator, {order_id, foreign})):
+        found = shipping.tracking.BatchGetShipments(request, metadata=caller, timeout=SECONDS).shipments
+        assert {shipment.order_id for shipment in found} == expected
+
+
 @pytest.mark.parametrize(
     "wanted",
     [{"MUG": 0}, {"MUG": 1001}, {"": 1}],

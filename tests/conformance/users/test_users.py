@@ -172,3 +172,14 @@ def test_a_field_that_breaks_its_rule_is_named(users: Users, username: str, fiel
     said = refused(lambda: users.create(fields.pop("username"), **fields))
     assert (*said.short, said.fields) == ("INVALID_ARGUMENT", "VALIDATION_FAILED", (field,))
     assert PASSWORD not in said.message
+
+
+def test_several_accounts_are_read_at_once_by_operators_only(
+    users: Users, username: str, olga: Metadata
+) -> None:
+    mine, other = users.create(username), users.create(f"{username}x")
+    request = pb.BatchGetUsersRequest(user_ids=[mine.user_id, other.user_id, str(uuid.uuid4())])
+    own = users.stub.BatchGetUsers(request, metadata=bearer(users.sign_in(username).token), timeout=SECONDS)
+    assert list(own.users) == [mine]
+    found = users.stub.BatchGetUsers(request, metadata=olga, timeout=SECONDS).users
+    assert {user.user_id for user in found} == {mine.user_id, other.user_id}

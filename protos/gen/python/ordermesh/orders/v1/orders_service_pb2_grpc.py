@@ -71,6 +71,11 @@ class OrdersServiceStub:
                 request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.WatchOrderRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.WatchOrderResponse.FromString,
                 _registered_method=True)
+        self.BatchGetHistories = channel.unary_unary(
+                '/ordermesh.orders.v1.OrdersService/BatchGetHistories',
+                request_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.BatchGetHistoriesRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.BatchGetHistoriesResponse.FromString,
+                _registered_method=True)
 
 
 class OrdersServiceServicer:
@@ -132,6 +137,14 @@ class OrdersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetHistories(self, request, context):
+        """Reads the histories, as far as they go, of up to 100 of the caller's orders at once; of any orders for an
+        operator. An order that is unknown or somebody else's is left out: these look the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrdersServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -169,6 +182,11 @@ def add_OrdersServiceServicer_to_server(servicer, server):
                     servicer.WatchOrder,
                     request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.WatchOrderRequest.FromString,
                     response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.WatchOrderResponse.SerializeToString,
+            ),
+            'BatchGetHistories': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetHistories,
+                    request_deserializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.BatchGetHistoriesRequest.FromString,
+                    response_serializer=ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.BatchGetHistoriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -362,6 +380,33 @@ class OrdersService:
             '/ordermesh.orders.v1.OrdersService/WatchOrder',
             ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.WatchOrderRequest.SerializeToString,
             ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.WatchOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetHistories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.orders.v1.OrdersService/BatchGetHistories',
+            ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.BatchGetHistoriesRequest.SerializeToString,
+            ordermesh_dot_orders_dot_v1_dot_orders__service__pb2.BatchGetHistoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -56,6 +56,10 @@ class OrdersServiceStub:
     """Streams the order's history of states from the beginning or after a version, then each change as
     it happens; ends after a final state.
     """
+    BatchGetHistories: _grpc.UnaryUnaryMultiCallable[_orders_service_pb2.BatchGetHistoriesRequest, _orders_service_pb2.BatchGetHistoriesResponse]
+    """Reads the histories, as far as they go, of up to 100 of the caller's orders at once; of any orders for an
+    operator. An order that is unknown or somebody else's is left out: these look the same.
+    """
 
 @_typing.type_check_only
 class OrdersServiceAsyncStub(OrdersServiceStub):
@@ -84,6 +88,10 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     WatchOrder: _aio.UnaryStreamMultiCallable[_orders_service_pb2.WatchOrderRequest, _orders_service_pb2.WatchOrderResponse]  # type: ignore[assignment]
     """Streams the order's history of states from the beginning or after a version, then each change as
     it happens; ends after a final state.
+    """
+    BatchGetHistories: _aio.UnaryUnaryMultiCallable[_orders_service_pb2.BatchGetHistoriesRequest, _orders_service_pb2.BatchGetHistoriesResponse]  # type: ignore[assignment]
+    """Reads the histories, as far as they go, of up to 100 of the caller's orders at once; of any orders for an
+    operator. An order that is unknown or somebody else's is left out: these look the same.
     """
 
 class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -152,6 +160,16 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_orders_service_pb2.WatchOrderResponse], _abc.AsyncIterator[_orders_service_pb2.WatchOrderResponse]]:
         """Streams the order's history of states from the beginning or after a version, then each change as
         it happens; ends after a final state.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetHistories(
+        self,
+        request: _orders_service_pb2.BatchGetHistoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_service_pb2.BatchGetHistoriesResponse, _abc.Awaitable[_orders_service_pb2.BatchGetHistoriesResponse]]:
+        """Reads the histories, as far as they go, of up to 100 of the caller's orders at once; of any orders for an
+        operator. An order that is unknown or somebody else's is left out: these look the same.
         """
 
 def add_OrdersServiceServicer_to_server(servicer: OrdersServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

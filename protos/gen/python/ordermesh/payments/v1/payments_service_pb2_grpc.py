@@ -60,6 +60,11 @@ class PaymentsServiceStub:
                 request_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentResponse.FromString,
                 _registered_method=True)
+        self.BatchGetPayments = channel.unary_unary(
+                '/ordermesh.payments.v1.PaymentsService/BatchGetPayments',
+                request_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsResponse.FromString,
+                _registered_method=True)
 
 
 class PaymentsServiceServicer:
@@ -109,6 +114,14 @@ class PaymentsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetPayments(self, request, context):
+        """Reads the payments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+        that has none yet, is unknown or is somebody else's is left out: these look the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PaymentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -136,6 +149,11 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
                     servicer.GetPayment,
                     request_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentRequest.FromString,
                     response_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentResponse.SerializeToString,
+            ),
+            'BatchGetPayments': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetPayments,
+                    request_deserializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsRequest.FromString,
+                    response_serializer=ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -274,6 +292,33 @@ class PaymentsService:
             '/ordermesh.payments.v1.PaymentsService/GetPayment',
             ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentRequest.SerializeToString,
             ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetPayments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.payments.v1.PaymentsService/BatchGetPayments',
+            ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsRequest.SerializeToString,
+            ordermesh_dot_payments_dot_v1_dot_payments__service__pb2.BatchGetPaymentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

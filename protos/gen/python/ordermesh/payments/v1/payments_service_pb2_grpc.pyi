@@ -55,6 +55,10 @@ class PaymentsServiceStub:
     """
     GetPayment: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.GetPaymentRequest, _payments_service_pb2.GetPaymentResponse]
     """Reads the payment of one of the caller's orders; of any order for an operator."""
+    BatchGetPayments: _grpc.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]
+    """Reads the payments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+    that has none yet, is unknown or is somebody else's is left out: these look the same.
+    """
 
 @_typing.type_check_only
 class PaymentsServiceAsyncStub(PaymentsServiceStub):
@@ -83,6 +87,10 @@ class PaymentsServiceAsyncStub(PaymentsServiceStub):
     """
     GetPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.GetPaymentRequest, _payments_service_pb2.GetPaymentResponse]  # type: ignore[assignment]
     """Reads the payment of one of the caller's orders; of any order for an operator."""
+    BatchGetPayments: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.BatchGetPaymentsRequest, _payments_service_pb2.BatchGetPaymentsResponse]  # type: ignore[assignment]
+    """Reads the payments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+    that has none yet, is unknown or is somebody else's is left out: these look the same.
+    """
 
 class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     """The saga's steps on money. Each is done once per order, however often it is asked for."""
@@ -138,5 +146,15 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_payments_service_pb2.GetPaymentResponse, _abc.Awaitable[_payments_service_pb2.GetPaymentResponse]]:
         """Reads the payment of one of the caller's orders; of any order for an operator."""
+
+    @_abc_1.abstractmethod
+    def BatchGetPayments(
+        self,
+        request: _payments_service_pb2.BatchGetPaymentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_payments_service_pb2.BatchGetPaymentsResponse, _abc.Awaitable[_payments_service_pb2.BatchGetPaymentsResponse]]:
+        """Reads the payments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+        that has none yet, is unknown or is somebody else's is left out: these look the same.
+        """
 
 def add_PaymentsServiceServicer_to_server(servicer: PaymentsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

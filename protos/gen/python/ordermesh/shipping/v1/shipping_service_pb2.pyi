@@ -241,3 +241,51 @@ class GetShipmentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetShipmentResponse: _TypeAlias = GetShipmentResponse  # noqa: Y015
+
+@_typing.final
+class BatchGetShipmentsRequest(_message.Message):
+    """Which shipments to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_IDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def order_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The orders that they bring, each once."""
+
+    def __init__(
+        self,
+        *,
+        order_ids: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_ids", b"order_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetShipmentsRequest: _TypeAlias = BatchGetShipmentsRequest  # noqa: Y015
+
+@_typing.final
+class BatchGetShipmentsResponse(_message.Message):
+    """The shipments."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHIPMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def shipments(self) -> _containers.RepeatedCompositeFieldContainer[_shipping_pb2.Shipment]:
+        """Those that there are, in no order."""
+
+    def __init__(
+        self,
+        *,
+        shipments: _abc.Iterable[_shipping_pb2.Shipment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["shipments", b"shipments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchGetShipmentsResponse: _TypeAlias = BatchGetShipmentsResponse  # noqa: Y015

@@ -208,6 +208,11 @@ class TrackingServiceStub:
                 request_serializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.GetShipmentRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.GetShipmentResponse.FromString,
                 _registered_method=True)
+        self.BatchGetShipments = channel.unary_unary(
+                '/ordermesh.shipping.v1.TrackingService/BatchGetShipments',
+                request_serializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.BatchGetShipmentsRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.BatchGetShipmentsResponse.FromString,
+                _registered_method=True)
 
 
 class TrackingServiceServicer:
@@ -222,6 +227,14 @@ class TrackingServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetShipments(self, request, context):
+        """Reads the shipments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+        that has none, is unknown or is somebody else's is left out: these look the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrackingServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -229,6 +242,11 @@ def add_TrackingServiceServicer_to_server(servicer, server):
                     servicer.GetShipment,
                     request_deserializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.GetShipmentRequest.FromString,
                     response_serializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.GetShipmentResponse.SerializeToString,
+            ),
+            'BatchGetShipments': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetShipments,
+                    request_deserializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.BatchGetShipmentsRequest.FromString,
+                    response_serializer=ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.BatchGetShipmentsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -259,6 +277,33 @@ class TrackingService:
             '/ordermesh.shipping.v1.TrackingService/GetShipment',
             ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.GetShipmentRequest.SerializeToString,
             ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.GetShipmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetShipments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.shipping.v1.TrackingService/BatchGetShipments',
+            ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.BatchGetShipmentsRequest.SerializeToString,
+            ordermesh_dot_shipping_dot_v1_dot_shipping__service__pb2.BatchGetShipmentsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -113,6 +113,10 @@ class TrackingServiceStub:
     """Reads the shipment of one of the caller's orders; of any order for an operator. An unknown and somebody
     else's look the same: ACCESS_DENIED.
     """
+    BatchGetShipments: _grpc.UnaryUnaryMultiCallable[_shipping_service_pb2.BatchGetShipmentsRequest, _shipping_service_pb2.BatchGetShipmentsResponse]
+    """Reads the shipments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+    that has none, is unknown or is somebody else's is left out: these look the same.
+    """
 
 @_typing.type_check_only
 class TrackingServiceAsyncStub(TrackingServiceStub):
@@ -122,6 +126,10 @@ class TrackingServiceAsyncStub(TrackingServiceStub):
     GetShipment: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.GetShipmentRequest, _shipping_service_pb2.GetShipmentResponse]  # type: ignore[assignment]
     """Reads the shipment of one of the caller's orders; of any order for an operator. An unknown and somebody
     else's look the same: ACCESS_DENIED.
+    """
+    BatchGetShipments: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.BatchGetShipmentsRequest, _shipping_service_pb2.BatchGetShipmentsResponse]  # type: ignore[assignment]
+    """Reads the shipments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+    that has none, is unknown or is somebody else's is left out: these look the same.
     """
 
 class TrackingServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -135,6 +143,16 @@ class TrackingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_shipping_service_pb2.GetShipmentResponse, _abc.Awaitable[_shipping_service_pb2.GetShipmentResponse]]:
         """Reads the shipment of one of the caller's orders; of any order for an operator. An unknown and somebody
         else's look the same: ACCESS_DENIED.
+        """
+
+    @_abc_1.abstractmethod
+    def BatchGetShipments(
+        self,
+        request: _shipping_service_pb2.BatchGetShipmentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_shipping_service_pb2.BatchGetShipmentsResponse, _abc.Awaitable[_shipping_service_pb2.BatchGetShipmentsResponse]]:
+        """Reads the shipments of up to 100 of the caller's orders at once; of any orders for an operator. An order
+        that has none, is unknown or is somebody else's is left out: these look the same.
         """
 
 def add_TrackingServiceServicer_to_server(servicer: TrackingServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -29,7 +29,7 @@ from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_ac
 from ordermesh.users.v1 import users_pb2 as ordermesh_dot_users_dot_v1_dot_users__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/users/v1/users_service.proto\x12\x12ordermesh.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/users/v1/users.proto\"\xc1\x01\n\x11\x43reateUserRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x08username\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,31}$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x1f\n\x0c\x64isplay_name\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\x08password\x18\x05 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\n\x18\xc8\x01\"<\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"\x83\x01\n\rSignInRequest\x12\x1b\n\x08username\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x34\n\x06\x63lient\x18\x03 \x01(\x0e\x32\x1a.ordermesh.users.v1.ClientB\x08\xbaH\x05\x82\x01\x02\x10\x01\"U\n\x0eSignInResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"\x16\n\x14GetPublicKeysRequest\"R\n\x15GetPublicKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\x12+\n\x04keys\x18\x02 \x03(\x0b\x32\x1d.ordermesh.users.v1.PublicKey\"b\n\tPublicKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\t\n\x01y\x18\x04 \x01(\t\x12\x0b\n\x03kid\x18\x05 \x01(\t\x12\x0b\n\x03\x61lg\x18\x06 \x01(\t\x12\x0b\n\x03use\x18\x07 \x01(\t\".\n\x11GetContactRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetContactResponse\x12\x12\n\x05\x65mail\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x03\x80\x01\x01*S\n\x06\x43lient\x12\x16\n\x12\x43LIENT_UNSPECIFIED\x10\x00\x12\x0e\n\nCLIENT_API\x10\x01\x12\x0e\n\nCLIENT_WEB\x10\x02\x12\x11\n\rCLIENT_MOBILE\x10\x03\x32\x85\x04\n\x0cUsersService\x12|\n\nCreateUser\x12%.ordermesh.users.v1.CreateUserRequest\x1a&.ordermesh.users.v1.CreateUserResponse\"\x1f\x90\x02\x02\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x12\"\r/api/v1/users:\x01*\x12w\n\x06SignIn\x12!.ordermesh.users.v1.SignInRequest\x1a\".ordermesh.users.v1.SignInResponse\"&\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/users:signIn:\x01*\x12z\n\x07GetUser\x12\".ordermesh.users.v1.GetUserRequest\x1a#.ordermesh.users.v1.GetUserResponse\"&\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/{user_id}\x12\x81\x01\n\rGetPublicKeys\x12(.ordermesh.users.v1.GetPublicKeysRequest\x1a).ordermesh.users.v1.GetPublicKeysResponse\"\x1b\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/keys2w\n\x0f\x43ontactsService\x12\x64\n\nGetContact\x12%.ordermesh.users.v1.GetContactRequest\x1a&.ordermesh.users.v1.GetContactResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/users/v1/users_service.proto\x12\x12ordermesh.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/users/v1/users.proto\"\xc1\x01\n\x11\x43reateUserRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x08username\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,31}$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x1f\n\x0c\x64isplay_name\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\x08password\x18\x05 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\n\x18\xc8\x01\"<\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"\x83\x01\n\rSignInRequest\x12\x1b\n\x08username\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x34\n\x06\x63lient\x18\x03 \x01(\x0e\x32\x1a.ordermesh.users.v1.ClientB\x08\xbaH\x05\x82\x01\x02\x10\x01\"U\n\x0eSignInResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"=\n\x14\x42\x61tchGetUsersRequest\x12%\n\x08user_ids\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\x64\x18\x01\"\x05r\x03\xb0\x01\x01\"@\n\x15\x42\x61tchGetUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.ordermesh.users.v1.User\"\x16\n\x14GetPublicKeysRequest\"R\n\x15GetPublicKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\x12+\n\x04keys\x18\x02 \x03(\x0b\x32\x1d.ordermesh.users.v1.PublicKey\"b\n\tPublicKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\t\n\x01y\x18\x04 \x01(\t\x12\x0b\n\x03kid\x18\x05 \x01(\t\x12\x0b\n\x03\x61lg\x18\x06 \x01(\t\x12\x0b\n\x03use\x18\x07 \x01(\t\".\n\x11GetContactRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetContactResponse\x12\x12\n\x05\x65mail\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x03\x80\x01\x01*S\n\x06\x43lient\x12\x16\n\x12\x43LIENT_UNSPECIFIED\x10\x00\x12\x0e\n\nCLIENT_API\x10\x01\x12\x0e\n\nCLIENT_WEB\x10\x02\x12\x11\n\rCLIENT_MOBILE\x10\x03\x32\x93\x05\n\x0cUsersService\x12|\n\nCreateUser\x12%.ordermesh.users.v1.CreateUserRequest\x1a&.ordermesh.users.v1.CreateUserResponse\"\x1f\x90\x02\x02\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x12\"\r/api/v1/users:\x01*\x12w\n\x06SignIn\x12!.ordermesh.users.v1.SignInRequest\x1a\".ordermesh.users.v1.SignInResponse\"&\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/users:signIn:\x01*\x12z\n\x07GetUser\x12\".ordermesh.users.v1.GetUserRequest\x1a#.ordermesh.users.v1.GetUserResponse\"&\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/{user_id}\x12\x8b\x01\n\rBatchGetUsers\x12(.ordermesh.users.v1.BatchGetUsersRequest\x1a).ordermesh.users.v1.BatchGetUsersResponse\"%\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/users:batchGet\x12\x81\x01\n\rGetPublicKeys\x12(.ordermesh.users.v1.GetPublicKeysRequest\x1a).ordermesh.users.v1.GetPublicKeysResponse\"\x1b\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/keys2w\n\x0f\x43ontactsService\x12\x64\n\nGetContact\x12%.ordermesh.users.v1.GetContactRequest\x1a&.ordermesh.users.v1.GetContactResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,6 +56,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIGNINRESPONSE'].fields_by_name['token']._serialized_options = b'\200\001\001'
   _globals['_GETUSERREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_GETUSERREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_BATCHGETUSERSREQUEST'].fields_by_name['user_ids']._loaded_options = None
+  _globals['_BATCHGETUSERSREQUEST'].fields_by_name['user_ids']._serialized_options = b'\272H\020\222\001\r\010\001\020d\030\001\"\005r\003\260\001\001'
   _globals['_GETCONTACTREQUEST'].fields_by_name['user_id']._loaded_options = None
   _globals['_GETCONTACTREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
   _globals['_GETCONTACTRESPONSE'].fields_by_name['email']._loaded_options = None
@@ -68,12 +70,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSSERVICE'].methods_by_name['SignIn']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\031\"\024/api/v1/users:signIn:\001*'
   _globals['_USERSSERVICE'].methods_by_name['GetUser']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['GetUser']._serialized_options = b'\220\002\001\210\265\030\002\202\323\344\223\002\031\022\027/api/v1/users/{user_id}'
+  _globals['_USERSSERVICE'].methods_by_name['BatchGetUsers']._loaded_options = None
+  _globals['_USERSSERVICE'].methods_by_name['BatchGetUsers']._serialized_options = b'\220\002\001\210\265\030\002\202\323\344\223\002\030\022\026/api/v1/users:batchGet'
   _globals['_USERSSERVICE'].methods_by_name['GetPublicKeys']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['GetPublicKeys']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\016\022\014/api/v1/keys'
   _globals['_CONTACTSSERVICE'].methods_by_name['GetContact']._loaded_options = None
   _globals['_CONTACTSSERVICE'].methods_by_name['GetContact']._serialized_options = b'\220\002\001\210\265\030\004'
-  _globals['_CLIENT']._serialized_start=1128
-  _globals['_CLIENT']._serialized_end=1211
+  _globals['_CLIENT']._serialized_start=1257
+  _globals['_CLIENT']._serialized_end=1340
   _globals['_CREATEUSERREQUEST']._serialized_start=221
   _globals['_CREATEUSERREQUEST']._serialized_end=414
   _globals['_CREATEUSERRESPONSE']._serialized_start=416
@@ -86,18 +90,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSERREQUEST']._serialized_end=742
   _globals['_GETUSERRESPONSE']._serialized_start=744
   _globals['_GETUSERRESPONSE']._serialized_end=801
-  _globals['_GETPUBLICKEYSREQUEST']._serialized_start=803
-  _globals['_GETPUBLICKEYSREQUEST']._serialized_end=825
-  _globals['_GETPUBLICKEYSRESPONSE']._serialized_start=827
-  _globals['_GETPUBLICKEYSRESPONSE']._serialized_end=909
-  _globals['_PUBLICKEY']._serialized_start=911
-  _globals['_PUBLICKEY']._serialized_end=1009
-  _globals['_GETCONTACTREQUEST']._serialized_start=1011
-  _globals['_GETCONTACTREQUEST']._serialized_end=1057
-  _globals['_GETCONTACTRESPONSE']._serialized_start=1059
-  _globals['_GETCONTACTRESPONSE']._serialized_end=1126
-  _globals['_USERSSERVICE']._serialized_start=1214
-  _globals['_USERSSERVICE']._serialized_end=1731
-  _globals['_CONTACTSSERVICE']._serialized_start=1733
-  _globals['_CONTACTSSERVICE']._serialized_end=1852
+  _globals['_BATCHGETUSERSREQUEST']._serialized_start=803
+  _globals['_BATCHGETUSERSREQUEST']._serialized_end=864
+  _globals['_BATCHGETUSERSRESPONSE']._serialized_start=866
+  _globals['_BATCHGETUSERSRESPONSE']._serialized_end=930
+  _globals['_GETPUBLICKEYSREQUEST']._serialized_start=932
+  _globals['_GETPUBLICKEYSREQUEST']._serialized_end=954
+  _globals['_GETPUBLICKEYSRESPONSE']._serialized_start=956
+  _globals['_GETPUBLICKEYSRESPONSE']._serialized_end=1038
+  _globals['_PUBLICKEY']._serialized_start=1040
+  _globals['_PUBLICKEY']._serialized_end=1138
+  _globals['_GETCONTACTREQUEST']._serialized_start=1140
+  _globals['_GETCONTACTREQUEST']._serialized_end=1186
+  _globals['_GETCONTACTRESPONSE']._serialized_start=1188
+  _globals['_GETCONTACTRESPONSE']._serialized_end=1255
+  _globals['_USERSSERVICE']._serialized_start=1343
+  _globals['_USERSSERVICE']._serialized_end=2002
+  _globals['_CONTACTSSERVICE']._serialized_start=2004
+  _globals['_CONTACTSSERVICE']._serialized_end=2123
 # @@protoc_insertion_point(module_scope)

@@ -50,6 +50,11 @@ class UsersServiceStub:
                 request_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.GetUserRequest.SerializeToString,
                 response_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.GetUserResponse.FromString,
                 _registered_method=True)
+        self.BatchGetUsers = channel.unary_unary(
+                '/ordermesh.users.v1.UsersService/BatchGetUsers',
+                request_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.BatchGetUsersRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.BatchGetUsersResponse.FromString,
+                _registered_method=True)
         self.GetPublicKeys = channel.unary_unary(
                 '/ordermesh.users.v1.UsersService/GetPublicKeys',
                 request_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.GetPublicKeysRequest.SerializeToString,
@@ -82,6 +87,14 @@ class UsersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BatchGetUsers(self, request, context):
+        """Reads up to 100 accounts at once: one's own, or any for an operator. One that is unknown or somebody else's
+        is left out: these look the same.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPublicKeys(self, request, context):
         """The public keys of the tokens now valid, and of the one that comes next.
         """
@@ -106,6 +119,11 @@ def add_UsersServiceServicer_to_server(servicer, server):
                     servicer.GetUser,
                     request_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.GetUserRequest.FromString,
                     response_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.GetUserResponse.SerializeToString,
+            ),
+            'BatchGetUsers': grpc.unary_unary_rpc_method_handler(
+                    servicer.BatchGetUsers,
+                    request_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.BatchGetUsersRequest.FromString,
+                    response_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.BatchGetUsersResponse.SerializeToString,
             ),
             'GetPublicKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPublicKeys,
@@ -195,6 +213,33 @@ class UsersService:
             '/ordermesh.users.v1.UsersService/GetUser',
             ordermesh_dot_users_dot_v1_dot_users__service__pb2.GetUserRequest.SerializeToString,
             ordermesh_dot_users_dot_v1_dot_users__service__pb2.GetUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BatchGetUsers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.users.v1.UsersService/BatchGetUsers',
+            ordermesh_dot_users_dot_v1_dot_users__service__pb2.BatchGetUsersRequest.SerializeToString,
+            ordermesh_dot_users_dot_v1_dot_users__service__pb2.BatchGetUsersResponse.FromString,
             options,
             channel_credentials,
             insecure,

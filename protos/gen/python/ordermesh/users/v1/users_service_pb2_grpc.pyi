@@ -39,6 +39,10 @@ class UsersServiceStub:
     """Exchanges a username and a password for a token. A wrong password and an unknown name look the same."""
     GetUser: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.GetUserRequest, _users_service_pb2.GetUserResponse]
     """Reads an account: one's own, or any for an operator."""
+    BatchGetUsers: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.BatchGetUsersRequest, _users_service_pb2.BatchGetUsersResponse]
+    """Reads up to 100 accounts at once: one's own, or any for an operator. One that is unknown or somebody else's
+    is left out: these look the same.
+    """
     GetPublicKeys: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.GetPublicKeysRequest, _users_service_pb2.GetPublicKeysResponse]
     """The public keys of the tokens now valid, and of the one that comes next."""
 
@@ -53,6 +57,10 @@ class UsersServiceAsyncStub(UsersServiceStub):
     """Exchanges a username and a password for a token. A wrong password and an unknown name look the same."""
     GetUser: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GetUserRequest, _users_service_pb2.GetUserResponse]  # type: ignore[assignment]
     """Reads an account: one's own, or any for an operator."""
+    BatchGetUsers: _aio.UnaryUnaryMultiCallable[_users_service_pb2.BatchGetUsersRequest, _users_service_pb2.BatchGetUsersResponse]  # type: ignore[assignment]
+    """Reads up to 100 accounts at once: one's own, or any for an operator. One that is unknown or somebody else's
+    is left out: these look the same.
+    """
     GetPublicKeys: _aio.UnaryUnaryMultiCallable[_users_service_pb2.GetPublicKeysRequest, _users_service_pb2.GetPublicKeysResponse]  # type: ignore[assignment]
     """The public keys of the tokens now valid, and of the one that comes next."""
 
@@ -82,6 +90,16 @@ class UsersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_users_service_pb2.GetUserResponse, _abc.Awaitable[_users_service_pb2.GetUserResponse]]:
         """Reads an account: one's own, or any for an operator."""
+
+    @_abc_1.abstractmethod
+    def BatchGetUsers(
+        self,
+        request: _users_service_pb2.BatchGetUsersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.BatchGetUsersResponse, _abc.Awaitable[_users_service_pb2.BatchGetUsersResponse]]:
+        """Reads up to 100 accounts at once: one's own, or any for an operator. One that is unknown or somebody else's
+        is left out: these look the same.
+        """
 
     @_abc_1.abstractmethod
     def GetPublicKeys(

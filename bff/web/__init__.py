@@ -1,0 +1,1 @@
+"""The web's backend: one GraphQL graph of users, orders, products, payments and shipments."""

@@ -1,0 +1,48 @@
+"""A stream of numbered items that outlives the one who sends it: opened again behind the last one seen.
+
+The items of one stream are numbered upwards without a gap, such as the versions of an order; whoever opens it
+says after which number it is to go on. So nothing is missed or told twice, whoever restarts meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import TypeVar
+
+from kit.channels import Unanswered
+
+PATIENCE_SECONDS = 60.0
+"""How long nobody may answer before we say so."""
+FIRST_PAUSE = 0.1
+LONGEST_PAUSE = 2.0
+
+T = TypeVar("T")
+
+
+async def resumed(
+    opened: Callable[[int], AsyncGenerator[T, None]],
+    number: Callable[[T], int],
+    after: int = 0,
+    patience: float = PATIENCE_SECONDS,
+) -> AsyncGenerator[T, None]:
+    """All items behind `after`, in order, to the end of the stream. Raises what `opened` raises, but
+    Unanswered only when it has come again and again for so long.
+    """
+    loop = asyncio.get_running_loop()
+    pause, last_seen = FIRST_PAUSE, loop.time()
+    while True:
+        try:
+            async with aclosing(opened(after)) as items:
+                async for item in items:
+                    if number(item) > after:
+                        yield item
+                        after = number(item)
+                    pause, last_seen = FIRST_PAUSE, loop.time()
+            return
+        except Unanswered:
+            if loop.time() - last_seen > patience:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
