@@ -52,7 +52,7 @@ def operator(suite: Suite) -> grpc.Channel:
 
 
 def sign_in(channel: grpc.Channel, username: str, client: str = "api") -> str:
-    """A token of one of the demo users for a kind of client: api, web or mobile. SuiteError has the way out."""
+    """A token of a demo user for a kind of client: api, web or mobile. Raises SuiteError with the way out."""
     kinds = {name.removeprefix("CLIENT_").lower(): value for name, value in users_service_pb2.Client.items()}
     if client not in kinds:
         raise SuiteError(f"there is no client {client!r}; CLIENT=… is api, web or mobile")
