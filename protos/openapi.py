@@ -49,12 +49,12 @@ PROBLEM: Json = {
     "description": "RFC 9457: what is no HTTP at all is refused before it is known what was called.",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer", "format": "int32"},
-        "detail": {"type": "string"},
-        "code": {"type": "string"},
-        "traceId": {"type": "string"},
+        "type": {"type": "string", "description": "Always about:blank: the status says what it is."},
+        "title": {"type": "string", "description": "The status in words."},
+        "status": {"type": "integer", "format": "int32", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "For developers; not stable."},
+        "code": {"type": "string", "description": "The reason; stable."},
+        "traceId": {"type": "string", "description": "Names the call in logs; empty before it was read."},
     },
 }
 BEARER: Json = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Of SignIn."}
