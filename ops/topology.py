@@ -60,6 +60,8 @@ DIRECT = frozenset({"kafka", "smtp", "temporal"})
 """What is called past the mesh: it speaks another protocol, and wants credentials of its own."""
 TELLS_ONLY = frozenset({"shipping"})
 """Services that publish events and consume none."""
+LOCAL_USE: Mapping[str, Mapping[str, str]] = {"notifications": {"NOTIFICATIONS_WEBHOOK_LOCAL": "true"}}
+"""What services are allowed on a laptop only: webhooks to `make webhook-sink`, plain and on loopback."""
 FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
 
 
@@ -98,6 +100,7 @@ def service_environment(site: Site, instance: Instance) -> dict[str, str]:
         f"{prefix}_LISTEN": site.application(instance.name),
         f"{prefix}_DATABASE_URL": site.database_url(name),
         f"{prefix}_PROFILE": "dev",
+        **LOCAL_USE.get(name, {}),
     }
     if "temporal" in SERVICES[name]:
         environment |= site.payload_environment(prefix)
