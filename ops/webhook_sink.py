@@ -14,11 +14,11 @@ from typing import Annotated, Any
 import typer
 import uvicorn
 from rich.console import Console
+from standardwebhooks import Webhook, WebhookVerificationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from standardwebhooks import Webhook, WebhookVerificationError
 
 LARGEST_BODY = 64 * 1024
 SUCCESS = 200

@@ -34,7 +34,7 @@ def receiver(suite: Suite) -> Iterator[Hooks]:
     ],
 )
 def test_an_account_is_told_of_its_orders_in_every_coordination(
-    receiver: Hooks, customer: Customer, edge: grpc.Channel, coordination: orders_pb2.Coordination
+    receiver: Hooks, customer: Customer, edge: grpc.Channel, coordination: orders_pb2.Coordination.ValueType
 ) -> None:
     receiver.active(customer.metadata, PLACED, CONFIRMED, CANCELLED)
     order_id = customer.place(coordination=coordination).order_id

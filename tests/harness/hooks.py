@@ -72,7 +72,7 @@ def hooks(channel: grpc.Channel) -> Iterator[Hooks]:
             if status == 200:
                 found[0].taken.append((self.headers["webhook-id"], message))
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -14,6 +14,34 @@ from services.notifications.webhooks.usecases import Attempt, Parcel
 AT_ONCE = 4
 """Attempts at one endpoint at a time: one that is slow must not hold up those of others."""
 
+_TAKE_DUE = """
+with due as (
+    select delivery_id from (
+      select d.delivery_id, d.next_attempt_time,
+             row_number() over (partition by d.endpoint_id order by d.next_attempt_time)
+             + (select count(*) from webhook_deliveries as busy
+                 where busy.endpoint_id = d.endpoint_id and busy.state = 'PENDING'
+                   and busy.lease_time > clock_timestamp()) as place
+        from webhook_deliveries as d join webhook_endpoints using (endpoint_id)
+       where d.state = 'PENDING' and webhook_endpoints.state = 'ACTIVE'
+         and d.next_attempt_time <= clock_timestamp()
+         and (d.lease_time is null or d.lease_time <= clock_timestamp())
+         and not exists (
+             select from webhook_deliveries as earlier
+              where earlier.endpoint_id = d.endpoint_id and earlier.order_id = d.order_id
+                and earlier.version < d.version and earlier.state = 'PENDING')) as first
+     where place <= $2 order by next_attempt_time limit $1),
+  free as (
+    select delivery_id from webhook_deliveries
+     where delivery_id in (select delivery_id from due) and state = 'PENDING'
+       and (lease_time is null or lease_time <= clock_timestamp()) for update skip locked)
+  update webhook_deliveries as d
+     set lease_id = $3, lease_time = clock_timestamp() + $4::interval
+    from webhook_endpoints as e
+   where d.delivery_id in (select delivery_id from free) and e.endpoint_id = d.endpoint_id
+  returning d.delivery_id, d.endpoint_id, d.event_id, d.payload, d.lease_id, e.url"""
+"""Of each order and endpoint the earliest, where nobody tries; no more of an endpoint than AT_ONCE."""
+
 ToPayload = Callable[[Order, Fact], str]
 """What is sent of a fact: the same bytes in every attempt."""
 
@@ -61,31 +89,7 @@ class Queue:
     async def take_due(self, limit: int, lease: timedelta) -> list[Attempt]:
         """Deliveries that are to be tried now, of each order and endpoint the earliest; ours for a lease."""
         rows = await self._connection.fetch(
-            """with due as (
-                 select delivery_id from (
-                   select d.delivery_id, d.next_attempt_time,
-                          row_number() over (partition by d.endpoint_id order by d.next_attempt_time)
-                          + (select count(*) from webhook_deliveries as busy
-                              where busy.endpoint_id = d.endpoint_id and busy.state = 'PENDING'
-                                and busy.lease_time > clock_timestamp()) as place
-                     from webhook_deliveries as d join webhook_endpoints using (endpoint_id)
-                    where d.state = 'PENDING' and webhook_endpoints.state = 'ACTIVE'
-                      and d.next_attempt_time <= clock_timestamp()
-                      and (d.lease_time is null or d.lease_time <= clock_timestamp())
-                      and not exists (
-                          select from webhook_deliveries as earlier
-                           where earlier.endpoint_id = d.endpoint_id and earlier.order_id = d.order_id
-                             and earlier.version < d.version and earlier.state = 'PENDING')) as first
-                  where place <= $2 order by next_attempt_time limit $1),
-               free as (
-                 select delivery_id from webhook_deliveries
-                  where delivery_id in (select delivery_id from due) and state = 'PENDING'
-                    and (lease_time is null or lease_time <= clock_timestamp()) for update skip locked)
-               update webhook_deliveries as d
-                  set lease_id = $3, lease_time = clock_timestamp() + $4::interval
-                 from webhook_endpoints as e
-                where d.delivery_id in (select delivery_id from free) and e.endpoint_id = d.endpoint_id
-               returning d.delivery_id, d.endpoint_id, d.event_id, d.payload, d.lease_id, e.url""",
+            _TAKE_DUE,
             limit,
             AT_ONCE,
             uuid4(),

@@ -133,13 +133,14 @@ async def refused(call: Awaitable[Any]) -> Told:
 @asynccontextmanager
 async def notifications(url: str, **changed: Any) -> AsyncIterator[Office]:
     """One instance of the service on a database."""
+    quick: dict[str, Any] = {"profile": "dev", "webhook_local": True, "webhook_schedule": "0.01,0.01,0.01"}
     chosen = settings.Settings(
         listen="unix:/unused",
         database_url=url,
         users_address="127.0.0.1:1",
         smtp_address="127.0.0.1:1",
         kafka_address="127.0.0.1:1",
-        **({"profile": "dev", "webhook_local": True, "webhook_schedule": "0.01,0.01,0.01"} | changed),
+        **(quick | changed),
     )
     app = replace(wiring.build(chosen), tokens=ISSUER.verifier())
     async with serving("notifications", app) as channel:
