@@ -29,8 +29,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def wirings() -> dict[str, str]:
-    """The text of each service's wiring, by workload."""
-    return {path.parent.name: path.read_text() for path in (ROOT / "services").rglob("wiring.py")}
+    """The text of each service's wiring, by workload: what is started has a `__main__.py`."""
+    mains = (ROOT / "services").rglob("__main__.py")
+    return {path.parent.name: path.with_name("wiring.py").read_text() for path in mains}
 
 
 def test_a_workload_serves_what_its_wiring_registers() -> None:

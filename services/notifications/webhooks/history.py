@@ -31,7 +31,8 @@ EVENT_TYPES = {
 class EventTypeUnknown(Exception):
     """Nothing of that name ever happens."""
 
-    kind, reason, field = "invalid", "WEBHOOK_EVENT_TYPE_UNKNOWN", "event_types"
+    kind, reason = "invalid", "WEBHOOK_EVENT_TYPE_UNKNOWN"
+    field = "event_types"
 
 
 class VersionGap(Exception):

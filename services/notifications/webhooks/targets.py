@@ -26,7 +26,8 @@ CAUSES = {
 class UrlRejected(Exception):
     """No webhook goes there; the cause says what to change."""
 
-    kind, reason, field = "invalid", "WEBHOOK_URL_REJECTED", "url"
+    kind, reason = "invalid", "WEBHOOK_URL_REJECTED"
+    field = "url"
 
     def __init__(self, cause: str) -> None:
         super().__init__(f"url: {CAUSES[cause]}")
