@@ -1,10 +1,14 @@
 """Sending under failures: the order of an order's events, several instances, one that dies, giving up."""
 
 import asyncio
+import os
+import signal
+import sys
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -18,7 +22,15 @@ from ordermesh.orders.v1 import orders_events_pb2 as events
 from services.notifications import wiring
 from services.notifications.webhooks.history import VersionGap
 from services.notifications.webhooks.sending import Sending
-from services.notifications.webhooks.tests.office import ADA, Office, history, new, notifications, refused
+from services.notifications.webhooks.tests.office import (
+    ADA,
+    SECONDS,
+    Office,
+    history,
+    new,
+    notifications,
+    refused,
+)
 from services.notifications.webhooks.tests.receiving import Came, Receiver, answer, echo, receiving
 
 pytestmark = pytest.mark.postgres
@@ -148,6 +160,39 @@ async def test_an_instance_that_dies_leaves_its_attempts_to_another_one_when_its
         assert (settled.state, settled.attempts) == (SUCCEEDED, 1)
         async with uow.begin() as tx:
             assert await tx.taken(left) is None  # what it would have to say comes too late
+
+
+async def test_a_process_that_is_killed_after_the_receivers_yes_sends_again_under_the_same_id(
+    url: str, receiver: Receiver, tmp_path: Path
+) -> None:
+    async with notifications(url) as other:
+        endpoint_id = await other.active(receiver.url(), "order.confirmed")
+        receiver.came.clear()
+        sending_of(other)._running = 10**6  # only the process that dies takes it
+        await other.hears(*history(uuid.uuid4()))
+        dying = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "services.notifications"),
+            env=os.environ
+            | {
+                "NOTIFICATIONS_LISTEN": f"unix:{tmp_path}/s",
+                "NOTIFICATIONS_DATABASE_URL": url,
+                "NOTIFICATIONS_USERS_ADDRESS": "127.0.0.1:1",
+                "NOTIFICATIONS_SMTP_ADDRESS": "127.0.0.1:1",
+                "NOTIFICATIONS_KAFKA_ADDRESS": "127.0.0.1:1",
+                "NOTIFICATIONS_PROFILE": "dev",
+                "NOTIFICATIONS_WEBHOOK_LOCAL": "true",
+                "NOTIFICATIONS_CRASH_AT": "notifications.after_webhook",
+            },
+        )
+        async with asyncio.timeout(SECONDS):
+            assert await dying.wait() == -signal.SIGKILL
+        (waiting,) = await other.deliveries(endpoint_id)
+        assert (waiting.state, waiting.attempts) == (PENDING, 0)
+        await other.execute("update webhook_deliveries set lease_time = now() - interval '1 second'")
+        sending_of(other)._running = 0
+        (settled,) = await other.until_settled(endpoint_id)
+    assert (settled.state, settled.attempts) == (SUCCEEDED, 1)
+    assert [came.headers["webhook-id"] for came in receiver.came] == [settled.event_id] * 2
 
 
 async def test_410_disables_the_endpoint_and_gives_up_what_waits_until_it_is_verified_again(
