@@ -14,7 +14,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail approve load compare mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
+  lag mail webhook-sink approve load compare mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
   test test-long test-unit check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -54,6 +54,9 @@ approve: install ## Approve an order of the long flow: ORDER=id (REJECT=1: rejec
 
 mail: install ## The last mails that customers got: N=10, or those about one order whole: ORDER=id
 	@$(OPS) mail
+
+webhook-sink: install ## Take webhooks on loopback and print them: PORT=9999 SECRET=whsec_… ANSWER=500 SLOW=seconds
+	@$(OPS) webhook_sink
 
 doctor: install ## Say what is wrong, and the way out
 	@$(OPS) doctor

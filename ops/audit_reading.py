@@ -31,7 +31,8 @@ SHIPMENTS = """select order_id, state, extract(epoch from clock_timestamp() - cr
                  from shipments"""
 OUTBOX = """select event_id, topic, key, version, type, sent_time,
                    extract(epoch from clock_timestamp() - create_time)::float8 as age from outbox"""
-INBOX = "select event_id from inbox"
+INBOX = "select event_id from inbox where consumer not like '%.webhooks'"
+"""Webhooks mark on their own account: a mail that is missing must not look done by such a mark."""
 DEAD_LETTERS = """select topic, partition_number, record_offset, key, reason, state,
                          extract(epoch from clock_timestamp() - create_time)::float8 as age
                     from dead_letters"""

@@ -74,6 +74,8 @@ DIRECT = frozenset({"kafka", "smtp", "temporal"})
 """What is called past the mesh: it speaks another protocol, and wants credentials of its own."""
 TELLS_ONLY = frozenset({"shipping"})
 """Services that publish events and consume none."""
+LOCAL_USE: Mapping[str, Mapping[str, str]] = {"notifications": {"NOTIFICATIONS_WEBHOOK_LOCAL": "true"}}
+"""What services are allowed on a laptop only: webhooks to `make webhook-sink`, plain and on loopback."""
 FOLDERS = (
     {name: f"services/{name}" for name in SERVICES}
     | {"processor": "services/payments/processor"}
@@ -121,6 +123,7 @@ def environment_of(site: Site, instance: Instance) -> dict[str, str]:
     environment = site.spans(prefix) | {
         f"{prefix}_LISTEN": site.application(instance.name),
         f"{prefix}_PROFILE": "dev",
+        **LOCAL_USE.get(name, {}),
     }
     if name in SERVICES:
         environment[f"{prefix}_DATABASE_URL"] = site.database_url(name)

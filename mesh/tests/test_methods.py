@@ -31,9 +31,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def wirings() -> dict[str, str]:
-    """The text of each wiring of a service or front, by workload."""
-    paths = [*(ROOT / "services").rglob("wiring.py"), *(ROOT / "bff").rglob("wiring.py")]
-    return {path.parent.name: path.read_text() for path in paths}
+    """The text of each wiring of a service or front, by workload: what is started has a `__main__.py`."""
+    mains = [*(ROOT / "services").rglob("__main__.py"), *(ROOT / "bff").rglob("__main__.py")]
+    wirings = {path.parent.name: path.with_name("wiring.py") for path in mains}
+    return {name: path.read_text() for name, path in wirings.items() if path.is_file()}
 
 
 def test_a_workload_serves_what_its_wiring_registers() -> None:

@@ -8,7 +8,7 @@ from google.type.money_pb2 import Money
 from ordermesh.analytics.v1 import analytics_service_pb2
 from ordermesh.events.v1 import events_service_pb2
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2
-from ordermesh.notifications.v1 import notifications_service_pb2
+from ordermesh.notifications.v1 import notifications_service_pb2, webhooks_service_pb2
 from ordermesh.orders.v1 import orders_saga_service_pb2, orders_service_pb2
 from ordermesh.overview.v1 import overview_service_pb2
 from ordermesh.payments.v1 import payments_service_pb2
@@ -40,6 +40,16 @@ _REQUESTS: list[Message] = [
         request_id=ID, order_id=OTHER_ID, customer_id=OTHER_ID, total=PRICE
     ),
     notifications_service_pb2.ListNotificationsRequest(order_id=ID, page_size=1),
+    webhooks_service_pb2.CreateWebhookEndpointRequest(
+        request_id=ID, url="https://webhooks.example.com/", event_types=["order.confirmed"]
+    ),
+    webhooks_service_pb2.GetWebhookEndpointRequest(endpoint_id=ID),
+    webhooks_service_pb2.ListWebhookEndpointsRequest(page_size=1),
+    webhooks_service_pb2.DeleteWebhookEndpointRequest(request_id=ID, endpoint_id=OTHER_ID),
+    webhooks_service_pb2.VerifyWebhookEndpointRequest(request_id=ID, endpoint_id=OTHER_ID),
+    webhooks_service_pb2.RotateWebhookSecretRequest(request_id=ID, endpoint_id=OTHER_ID),
+    webhooks_service_pb2.ListWebhookDeliveriesRequest(endpoint_id=ID, page_size=1),
+    webhooks_service_pb2.RedeliverWebhookRequest(request_id=ID, endpoint_id=OTHER_ID, delivery_id=OTHER_ID),
     orders_service_pb2.PlaceOrderRequest(
         request_id=ID,
         lines=[orders_service_pb2.PlaceOrderLine(sku=SKU, quantity=1)],

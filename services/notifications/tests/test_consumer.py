@@ -25,6 +25,9 @@ from services.notifications.consumer import NotificationsConsumer
 from services.notifications.delivery import Contact, Delivery
 from services.notifications.domain import Kind, Notification
 from services.notifications.store import CONSUMER, NotificationsUnitOfWork
+from services.notifications.webhooks.consumer import WebhooksConsumer
+from services.notifications.webhooks.messages import to_payload
+from services.notifications.webhooks.store import WebhooksUnitOfWork
 from services.notifications.wiring import MIGRATIONS
 
 pytestmark = pytest.mark.postgres
@@ -61,7 +64,8 @@ class Office:
         uow = NotificationsUnitOfWork(database, relay_to(Remembering(), database), messages.to_event)
         self.delivery = Delivery(uow, FakeContacts(), self.mailer, self.background)
         letters = DeadLetters(CONSUMER, database, RememberingRecords())
-        subscription = NotificationsConsumer(CONSUMER, uow, self.delivery).subscription
+        webhooks = WebhooksConsumer(WebhooksUnitOfWork(database, to_payload), lambda: None)
+        subscription = NotificationsConsumer(CONSUMER, uow, self.delivery, webhooks).subscription
         self.dispatcher = Dispatcher(subscription, letters)
 
     async def hears(self, *records: Record) -> None:
@@ -156,11 +160,17 @@ async def test_a_receipt_of_another_total_is_set_aside(office: Office) -> None:
     assert [kind for _, kind in office.mailer.taken] == [Kind.RECEIPT, Kind.CONFIRMATION]
 
 
-async def test_the_events_of_other_coordinations_are_skipped(office: Office) -> None:
-    """In the synchronous chain orders asks for the confirmation itself."""
-    await office.hears(placed(uuid.uuid4(), coordination="SYNC"), paid(uuid.uuid4(), coordination="SYNC"))
-    assert office.dispatcher.counts == {"skipped": 2}
+@pytest.mark.parametrize("coordination", ["SYNC", "ORCHESTRATION"])
+async def test_the_events_of_other_coordinations_begin_no_mails(office: Office, coordination: str) -> None:
+    """There somebody asks for the confirmation; webhooks hear of every order."""
+    await office.hears(
+        placed(uuid.uuid4(), coordination=coordination), paid(uuid.uuid4(), coordination=coordination)
+    )
+    assert office.dispatcher.counts == {"applied": 1, "skipped": 1}
+    await office.sweep()
     assert office.mailer.taken == []
+    async with office.database.statement() as connection:
+        assert await connection.fetchval("select count(*) from notifications") == 0
 
 
 async def test_neither_address_nor_name_is_in_an_event_or_a_log_line(
