@@ -71,8 +71,10 @@ def test_no_path_leads_around_the_public_services(edge: grpc.Channel, olga: Meta
 
 
 @each([method for method in METHODS if method not in INTERNAL])
-def test_every_public_method_answers_at_the_edge_itself(edge: grpc.Channel, method: Method) -> None:
-    said = refused(lambda: method.call(edge, b"\xff\xff\xff\xff"))
+def test_every_public_method_answers_at_the_edge_itself(
+    edge: grpc.Channel, customer: Customer, method: Method
+) -> None:
+    said = refused(lambda: method.call(edge, b"\xff\xff\xff\xff", customer.metadata))
     assert (said.reason, said.domain) == ("MALFORMED_MESSAGE", f"{method.part}.ordermesh")
 
 
