@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from ops import mesh_parts, public_doors
-from ops.site import HOST, Instance, Site
+from ops.site import Instance, Site
 
 CONNECT_SECONDS = "1s"
 HTTP2 = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
@@ -62,14 +62,14 @@ def _node(
         node_id=instance.name,
         workload=instance.workload,
         version=instance.version,
-        host=HOST,
+        host=site.host(instance.name),
         port=port,
         egress=egress,
         application=application,
         admin=site.socket(instance.name, "admin"),
         credential=credential,
         control=mesh_parts.xds(site),
-        cache=site.socket(mesh_parts.CACHE, "xds"),
+        cache=mesh_parts.cache(site),
     )
 
 
@@ -92,16 +92,18 @@ def _observed(site: Site, name: str, doors: Any) -> None:
 
 def _doors(site: Site, name: str) -> Any:
     admin: dict[str, Any] = {"pipe": {"path": site.socket(name, "admin"), "mode": 0o600}}
-    if name == "edge":
-        admin = {"socket_address": {"address": HOST, "port_value": site.ports["envoy_admin"]}}
+    if name == "edge" and not site.contained:
+        admin = {"socket_address": {"address": site.bound, "port_value": site.ports["envoy_admin"]}}
     doors = yaml.safe_load(
         _template(site, "edge.yaml").substitute(
             entry=name,
             port=site.ports[name],
             admin=json.dumps(admin),
-            reflection=site.socket(name, "reflection"),
+            reflection=mesh_parts.reflection(site, name),
         )
     )
+    for listener in doors["static_resources"]["listeners"]:
+        listener["address"]["socket_address"]["address"] = site.bound
     if name == "edge":
         for listener in doors["static_resources"]["listeners"]:
             manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
@@ -111,7 +113,7 @@ def _doors(site: Site, name: str) -> Any:
 
 
 def _straight(site: Site, callee: str) -> dict[str, Any]:
-    address = {"socket_address": {"address": HOST, "port_value": site.ports[callee]}}
+    address = {"socket_address": {"address": site.host(callee), "port_value": site.ports[callee]}}
     windows = {"initial_stream_window_size": 65536, "initial_connection_window_size": 1048576}
     options = {"explicit_http_config": {"http2_protocol_options": windows}}
     return {

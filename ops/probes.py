@@ -52,7 +52,7 @@ async def _closed_port(site: Site, part: Part) -> str | None:
     for name in part.ports:
         try:
             async with asyncio.timeout(SECONDS):
-                _, writer = await asyncio.open_connection(HOST, site.ports[name])
+                _, writer = await asyncio.open_connection(site.host(name), site.ports[name])
         except (OSError, TimeoutError):
             return f"port {site.ports[name]} ({name}) does not answer"
         await _close(writer)
@@ -165,7 +165,7 @@ async def _http(site: Site, part: Part) -> str | None:
 
 
 async def _smtp(site: Site, part: Part) -> str | None:
-    reader, writer = await asyncio.open_connection(HOST, site.ports["smtp"])
+    reader, writer = await asyncio.open_connection(site.host("smtp"), site.ports["smtp"])
     greeting = await reader.readline()
     await _close(writer)
     return None if greeting.startswith(b"220") else "no SMTP greeting"

@@ -5,10 +5,9 @@ Every command runs in the checkout's folder.
 
 from __future__ import annotations
 
-from ops.site import HOST, Site
+from ops.site import Site
 
 POSTGRES_SETTINGS = {
-    "listen_addresses": HOST,
     "unix_socket_directories": "",  # a socket's path has at most 107 bytes; a checkout may lie deeper
     "shared_buffers": "64MB",
     "max_connections": "150",
@@ -76,7 +75,7 @@ TEMPORAL_DYNAMIC = (
 
 def postgres(site: Site) -> tuple[str, ...]:
     """PostgreSQL on the suite's data folder."""
-    settings = {**POSTGRES_SETTINGS, "port": str(site.ports["postgres"])}
+    settings = {**POSTGRES_SETTINGS, "listen_addresses": site.bound, "port": str(site.ports["postgres"])}
     flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return (str(site.programs.postgres / "postgres"), "-D", str(site.directory / "postgres"), *flags)
 
@@ -129,7 +128,7 @@ def temporal(site: Site) -> tuple[str, ...]:
     dynamic = [word for value in TEMPORAL_DYNAMIC for word in ("--dynamic-config-value", value)]
     codec = ["--ui-codec-endpoint", f"http://{site.address('codec')}"] if site.payload_keys else []
     return (
-        str(site.programs.temporal), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
+        str(site.programs.temporal), "server", "start-dev", "--ip", site.bound, "--ui-ip", site.bound,
         "--port", str(site.ports["temporal"]), "--ui-port", str(site.ports["temporal_ui"]),
         "--db-filename", str(site.directory / "temporal" / "temporal.db"),
         "--metrics-port", str(site.ports["temporal_metrics"]),

@@ -41,6 +41,11 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_private(path, json.dumps(value, indent=2) + "\n")
 
 
+def private_folder(path: Path) -> None:
+    """A folder that only its owner may enter, unless it is there already."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a file; empty if there is none."""
     return dict(json.loads(path.read_text())) if path.is_file() else {}
@@ -156,7 +161,7 @@ def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> S
     """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
     directory = directory_of(suite)
     for name in FOLDERS:
-        (directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(directory / name)
     saved = read_json(directory / "suite.json").get("ports", {})
     chosen = {name: port for name, port in saved.items() if name in topology.DEFAULT_PORTS}
     ports = topology.assign_ports(suite, chosen | port_overrides(environ))
@@ -236,4 +241,4 @@ def write_plans(site: Site, parts: Iterable[Part]) -> None:
             "refuses_root": part.refuses_root,
             "nice": part.nice,
         }
-        write_json(site.directory / "env" / f"{part.name}.json", plan)
+        write_json(site.prepared(part.name, "env") / f"{part.name}.json", plan)

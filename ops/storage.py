@@ -15,10 +15,11 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ops import bootstraps, mesh_parts, servers, topology
+from ops import bootstraps, mesh_parts, servers, sockets, topology
 from ops.errors import SuiteError
+from ops.part import Part
 from ops.site import Instance, Site
-from ops.state import base_environment, read_json, write_json, write_private
+from ops.state import base_environment, private_folder, read_json, write_json, write_private
 from ops.supervision import launcher
 
 
@@ -74,13 +75,14 @@ def prepare_entry(site: Site, name: str) -> None:
         text = bootstraps.entry(site, name, credential(site, Instance(name, name)))
     else:
         text = bootstraps.entry_without_mesh(site, name)
-    write_private(site.directory / "run" / f"{name}.yaml", text)
+    write_private(site.prepared(name, "run") / f"{name}.yaml", text)
 
 
 def prepare_sidecar(site: Site, instance: Instance) -> None:
     """Render a sidecar's configuration, with its credential."""
     text = bootstraps.sidecar(site, instance, credential(site, instance))
-    write_private(site.directory / "run" / f"{mesh_parts.beside(instance.name)}.yaml", text)
+    name = mesh_parts.beside(instance.name)
+    write_private(site.prepared(name, "run") / f"{name}.yaml", text)
 
 
 def credential(site: Site, instance: Instance) -> str:
@@ -106,7 +108,10 @@ PREPARATIONS: Mapping[str, Callable[[Site], None]] = {
 
 
 def prepare(site: Site, part: str) -> None:
-    """Prepare one part's storage or configuration, if it needs any."""
+    """Prepare one part's storage or configuration, if it needs any, and the folders of its sockets."""
+    for known in topology.all_parts(site):
+        if known.name == part:
+            make_socket_folders(site, known)
     if part in PREPARATIONS:
         PREPARATIONS[part](site)
     elif part in mesh_parts.ENTRIES:
@@ -114,6 +119,12 @@ def prepare(site: Site, part: str) -> None:
     for instance in topology.with_sidecars(site):
         if part == mesh_parts.beside(instance.name):
             prepare_sidecar(site, instance)
+
+
+def make_socket_folders(site: Site, part: Part) -> None:
+    """Open to their owner only, for a socket's own mode is set only after it listens."""
+    for folder in sockets.folders(site, part):
+        private_folder(site.directory / "sockets" / folder)
 
 
 def read_override(site: Site, part: str) -> dict[str, str]:
@@ -132,4 +143,4 @@ def write_override(site: Site, part: str, environment: Mapping[str, str]) -> Non
 
 def override_path(site: Site, part: str) -> Path:
     """The file that the launcher reads over the part's plan."""
-    return site.directory / "env" / f"{part}.override.json"
+    return site.prepared(part, "env") / f"{part}.override.json"

@@ -155,8 +155,8 @@ def server_parts(site: Site) -> tuple[Part, ...]:
 
 def tool_parts(site: Site) -> tuple[Part, ...]:
     """The two small Python parts that are no services."""
-    mail = {"MAIL_LISTEN": site.address("smtp"), "MAIL_DIRECTORY": str(site.directory / "mail")}
-    described = {name: f"unix:{site.socket(name, 'reflection')}" for name in mesh_parts.ENTRIES}
+    mail = {"MAIL_LISTEN": site.listener("smtp"), "MAIL_DIRECTORY": str(site.directory / "mail")}
+    described = {name: f"unix:{mesh_parts.reflection(site, name)}" for name in mesh_parts.ENTRIES}
     reflection = {f"REFLECTION_{name.upper()}_LISTEN": address for name, address in described.items()}
     python = str(site.python)
     return (
