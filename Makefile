@@ -166,6 +166,8 @@ lock: install ## Resolve the lock files and the list of Kafka's jars anew
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group servers -o requirements-servers.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group go -o requirements-go.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --group dev -o requirements.lock
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate pyproject.toml \
+	  --group image -c requirements.lock -c requirements-servers.lock -o requirements-image.lock
 	@$(PYTHON) -m ops.kafka_jars
 
 help: ## List the doors

@@ -19,6 +19,14 @@ POSTGRES_SETTINGS = {
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
 
+INITDB_OPTIONS = (
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+)
+
 # Facts behind these numbers: a lone broker has no replica to wait for, a lone member of a group no
 # other member; and with the new group protocol a killed consumer is noticed after six seconds, not 45.
 KAFKA_SETTINGS = {
@@ -50,13 +58,12 @@ KAFKA_SETTINGS = {
     "log.segment.bytes": "67108864",
 }
 
+# a small heap on two cores: the simple collector and compiler start faster and take less memory
+JAVA_LIGHT = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 JAVA_OPTIONS = (
     "-Xmx256m",
     "-Xms64m",
-    # a small heap on two cores: the simple collector and compiler start faster and take less memory
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Xshare:auto",
+    *JAVA_LIGHT,
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
     "-Djava.awt.headless=true",
@@ -84,8 +91,7 @@ def initdb(site: Site, password_file: str) -> tuple[str, ...]:
     """Make the data folder; every connection needs its SCRAM password, local ones too."""
     return (
         str(site.programs.postgres / "initdb"), "-D", str(site.directory / "postgres"),
-        "--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}",
-        "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+        "--username=postgres", f"--pwfile={password_file}", *INITDB_OPTIONS,
     )  # fmt: skip
 
 
@@ -93,13 +99,20 @@ def kafka_properties(site: Site) -> str:
     """Kafka's server.properties: one node that is broker and controller (KRaft)."""
     broker, controller = site.address("kafka"), site.address("kafka_controller")
     settings = KAFKA_SETTINGS | {
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "controller.quorum.voters": f"1@{controller}",
+        **kafka_places(broker, broker, controller),
         # relative, as every path here that a program would split at a comma or decode as a URI
         "log.dirs": str(site.state / "kafka"),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def kafka_places(listener: str, broker: str, controller: str) -> dict[str, str]:
+    """Where the broker listens, where clients and where it itself call it."""
+    return {
+        "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "controller.quorum.voters": f"1@{controller}",
+    }
 
 
 def java(site: Site, main_class: str, *arguments: str) -> tuple[str, ...]:

@@ -142,6 +142,8 @@ class Site:
     @property
     def policy(self) -> Path:
         """The mesh's policy, relative to the checkout: its own file for the suite "main", else a copy."""
+        if self.contained:
+            return self.state / "policy" / "mesh.yaml"
         shared = self.suite == "main" or not self.mesh
         return Path("envoy", "mesh.yaml") if shared else self.state / "mesh.yaml"
 

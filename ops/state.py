@@ -157,7 +157,9 @@ def save_scaled(site: Site) -> None:
     write_json(site.directory / "instances.json", rows)
 
 
-def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> Site:
+def create_site(
+    suite: str, environ: Mapping[str, str], runs: bool = False, hosts: Mapping[str, str] | None = None
+) -> Site:
     """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
     directory = directory_of(suite)
     for name in FOLDERS:
@@ -170,7 +172,7 @@ def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> S
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     keys = wanted_payload_keys(directory, environ)
     mesh, otlp = wanted_mesh(directory, environ, runs), wanted_otlp(directory, environ)
-    site = _site(suite, ports, environ, keys, mesh, otlp)
+    site = _site(suite, ports, environ, keys, mesh, otlp, hosts or {})
     if keys != payload_keys(directory):
         write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
@@ -180,6 +182,7 @@ def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> S
         "mesh": site.mesh,
         "otlp": site.otlp,
         "urls": topology.urls(ports),
+        "hosts": dict(site.hosts),
         "admin_database_url": site.admin_database_url,
         "database_urls": {name: site.database_url(name) for name in topology.SERVICES},
     }
@@ -196,11 +199,18 @@ def load_site(suite: str) -> Site:
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
     otlp = str(settings.get("otlp", ""))
-    return _site(suite, ports, os.environ, payload_keys(directory), has_mesh(directory), otlp)
+    hosts = dict(settings.get("hosts", {}))
+    return _site(suite, ports, os.environ, payload_keys(directory), has_mesh(directory), otlp, hosts)
 
 
 def _site(
-    suite: str, ports: Mapping[str, int], environ: Mapping[str, str], keys: str, mesh: bool, otlp: str
+    suite: str,
+    ports: Mapping[str, int],
+    environ: Mapping[str, str],
+    keys: str,
+    mesh: bool,
+    otlp: str,
+    hosts: Mapping[str, str],
 ) -> Site:
     directory = directory_of(suite)
     more, their_ports = scaled(directory)
@@ -209,13 +219,14 @@ def _site(
         suite,
         {**ports, **their_ports},
         make_secrets(directory),
-        programs.find(ROOT, environ),
+        programs.CONTAINED if hosts else programs.find(ROOT, environ),
         keys,
         workers(directory),
         mesh,
         # without the mesh nobody would spread calls over them
         more if mesh else (),
         otlp,
+        hosts,
     )
 
 

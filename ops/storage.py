@@ -112,7 +112,7 @@ def prepare(site: Site, part: str) -> None:
     for known in topology.all_parts(site):
         if known.name == part:
             make_socket_folders(site, known)
-    if part in PREPARATIONS:
+    if part in PREPARATIONS and not site.contained:  # an official image prepares its storage itself
         PREPARATIONS[part](site)
     elif part in mesh_parts.ENTRIES:
         prepare_entry(site, part)

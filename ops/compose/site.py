@@ -1,0 +1,46 @@
+"""The site of a suite in containers: the same parts at the same ports, each on a host of its own. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ops import mesh_parts, programs, topology
+from ops.part import Part
+from ops.site import Instance, Site
+
+ROOT = Path("/ordermesh")
+"""The checkout in our image; the working folder in every container that has to do with paths of ours."""
+SUITE = "main"
+"""What every suite is called inside of its containers; outside it is a compose project of another name."""
+SECOND = "2"
+
+
+def described(more: tuple[Instance, ...] = ()) -> Site:
+    """The site without its secrets, as compose.yaml describes it; `more` beside the first instances."""
+    ports = topology.assign_ports(SUITE)
+    ports |= {one.name: ports[one.workload] for one in more}
+    nothing = dict.fromkeys(("postgres", "supervisor", *topology.SERVICES), "")
+    plain = Site(ROOT, SUITE, ports, nothing, programs.CONTAINED, scaled=more)
+    return Site(ROOT, SUITE, ports, nothing, programs.CONTAINED, scaled=more, hosts=hosts(plain))
+
+
+def hosts(plain: Site) -> Mapping[str, str]:
+    """The host of each port: the part that opens it, or for a sidecar's the instance that it stands beside."""
+    return {port: instance_of(part.name) for part in topology.all_parts(plain) for port in part.ports}
+
+
+def instance_of(part: str) -> str:
+    """The instance that a sidecar stands beside; every other part itself."""
+    return part.removesuffix(f"-{mesh_parts.SIDECAR}")
+
+
+def seconds() -> tuple[Instance, ...]:
+    """One more instance of every service: what the profile `scaled` adds."""
+    return tuple(Instance(f"{name}-{SECOND}", name) for name in topology.SERVICES)
+
+
+def ours(site: Site) -> tuple[Part, ...]:
+    """The parts that are made of our image, or of Envoy's: all but the three servers."""
+    servers = {part.name for part in topology.server_parts(site)}
+    return tuple(part for part in topology.all_parts(site) if part.name not in servers)
