@@ -10,6 +10,13 @@ RUN = PYTHONPATH="$(CURDIR):$(CURDIR)/protos/gen/python" $(APP)/python
 OPS = $(RUN) -m ops.cli
 # every door but `help` and `lock` needs the application's environment
 INSTALL = $(PYTHON) -m ops.install
+# a suite that was started in containers stays there: RUNTIME=native|compose is said once, to `make up`
+RUNTIME ?= $(or $(shell cat var/suites/$(SUITE)/runtime 2>/dev/null),native)
+ifeq (compose,$(RUNTIME))
+OPS = $(PYTHON) -m ops.compose.door
+INSTALL = :
+IN_CONTAINERS := 1
+endif
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
@@ -27,10 +34,10 @@ up: install ## Start everything and wait until it is healthy: MESH=on|off OTLP=h
 	@$(OPS) up
 
 down: ## Stop everything; harmless when nothing runs
-	@[ ! -x $(APP)/python ] || $(OPS) down
+	@[ ! -x $(APP)/python -a -z "$(IN_CONTAINERS)" ] || $(OPS) down
 
 reset: ## Stop everything and remove this suite's data
-	@[ ! -x $(APP)/python ] || $(OPS) reset
+	@[ ! -x $(APP)/python -a -z "$(IN_CONTAINERS)" ] || $(OPS) reset
 
 ##@ Look at it
 

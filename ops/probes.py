@@ -50,6 +50,8 @@ async def wait_ready(site: Site, part: Part, seconds: float, alive: Callable[[],
 
 async def _closed_port(site: Site, part: Part) -> str | None:
     for name in part.ports:
+        if site.contained and name not in site.hosts:
+            continue  # open inside of its own container only
         try:
             async with asyncio.timeout(SECONDS):
                 _, writer = await asyncio.open_connection(site.host(name), site.ports[name])

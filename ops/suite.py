@@ -12,15 +12,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import psutil
 
 from ops import databases, probes, state, storage, topology
+from ops.compose.engine import Engine
 from ops.errors import SuiteError
 from ops.part import Part, ProbeKind
 from ops.site import Site, option_of
@@ -34,13 +35,38 @@ CRASHING_SECONDS = 8.0
 NOT_RUNNING = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
 
 
+class Runtime(Protocol):
+    """What keeps the parts running: supervisor natively, the container engine in containers."""
+
+    def is_running(self) -> bool:
+        """Whether it runs this suite now."""
+
+    def states(self) -> dict[str, ProcessState]:
+        """Every part that it knows."""
+
+    def start(self, name: str) -> None:
+        """Start a part unless it runs."""
+
+    def stop(self, name: str) -> None:
+        """Stop a part and wait until its process is gone."""
+
+    def ensure_running(self, parts: Iterable[Part]) -> None:
+        """Know these parts, and no others."""
+
+    def last_lines(self, name: str, count: int) -> list[str]:
+        """The end of a part's log."""
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that each part that runs uses now."""
+
+
 class Suite:
     """One suite by its name."""
 
     def __init__(self, site: Site) -> None:
         self.site = site
         self.parts: dict[str, Part] = {part.name: part for part in topology.all_parts(site)}
-        self.supervisor = Supervisor(site)
+        self.supervisor: Runtime = Engine() if site.contained else Supervisor(site)
 
     @classmethod
     def load(cls, name: str = "main") -> Suite:
@@ -168,12 +194,11 @@ class Suite:
 
     def last_lines(self, name: str, count: int) -> list[str]:
         """The end of a part's log."""
-        path = self.directory / "logs" / f"{name}.log"
-        if not path.is_file():
-            return []
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 400 * count))
-            return file.read().decode(errors="replace").splitlines()[-count:]
+        return self.supervisor.last_lines(self.part(name).name, count)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that each part that runs uses now, shared pages counted once."""
+        return self.supervisor.memory()
 
 
 class Hope:

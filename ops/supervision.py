@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, Transport
 
+from ops import processes
 from ops.errors import SuiteError
 from ops.part import Part
 from ops.site import Site
@@ -163,6 +164,20 @@ class Supervisor:
             row["name"]: ProcessState(row["name"], row["statename"], row["pid"], row["now"] - row["start"])
             for row in rows
         }
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that each part that runs uses now, shared pages counted once."""
+        pids = {name: found.pid for name, found in self.states().items() if found.pid}
+        return {name: processes.memory(processes.family(pid)) for name, pid in pids.items()}
+
+    def last_lines(self, name: str, count: int) -> list[str]:
+        """The end of a part's log."""
+        path = self._site.directory / "logs" / f"{name}.log"
+        if not path.is_file():
+            return []
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 400 * count))
+            return file.read().decode(errors="replace").splitlines()[-count:]
 
     def start(self, name: str) -> None:
         """Start a part unless it runs; does not wait for readiness."""

@@ -39,6 +39,8 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "codec": 15065,
     "shipping": 15059,
 }
+PUBLISHED = ("edge", "operator", "temporal_ui")
+"""The ports that are open outside where the parts are in containers: on the machine's loopback only."""
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
 

@@ -219,7 +219,7 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     if suite.site.payload_keys:
         console.print(f"  payload codec      http://{suite.address('codec')}   for the Temporal UI and CLI")
     console.print(f"  mail               {suite.directory}/mail/inbox\n")
-    used = processes.memory(processes.family(suite.supervisor.process_id()))
+    used = sum(suite.memory().values())
     total, installed = psutil.virtual_memory().total, state.read_json(REPORT)
     fetched = f"installed in {installed.get('seconds')} s, {installed.get('megabytes')} MB fetched"
     console.print(

@@ -103,6 +103,7 @@ def document(where: Site) -> str:
     parts.append(f"# all that is prepared, for who prepares it\nx-everything: &everything\n{_indented(everything)}")
     parts.append("services:\n" + "\n".join(_services(where)))
     parts.append(_dump({"networks": {"default": None}}))
+    parts.append(_dump({"configs": {name: {"file": path} for name, path in services.FILES.items()}}))
     parts.append(_dump({"volumes": dict.fromkeys(volumes.all_names(where))}))
     return "\n".join(parts)
 
@@ -133,7 +134,7 @@ def _indented(value: Any) -> str:
 
 
 def _dump(value: Any) -> str:
-    text = yaml.dump(_referring(value), Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+    text = yaml.dump(_referring(value), Dumper=_Dumper, sort_keys=False, width=118, allow_unicode=True)
     return _REFERENCE.sub(r"\1: *\2", text)
 
 
@@ -152,8 +153,8 @@ class _Dumper(yaml.SafeDumper):
 
     def represent_list(self, data: list[Any]) -> yaml.Node:
         """In one line if it fits."""
-        short = sum(len(str(one)) + 4 for one in data) < 90 and all(not isinstance(one, dict) for one in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=short)
+        words = all(not isinstance(one, dict) and ":/" not in str(one) for one in data)
+        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=words or len(data) == 1)
 
     def represent_nothing(self, _: None) -> yaml.Node:
         """An empty value."""

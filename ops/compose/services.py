@@ -18,8 +18,9 @@ Service = dict[str, Any]
 
 SETUP, DATABASES, TOPICS, ATTRIBUTES, TOOL = "setup", "databases", "topics", "search-attributes", "ops"
 DONE, HEALTHY, STARTED = "service_completed_successfully", "service_healthy", "service_started"
-PUBLISHED = ("edge", "operator", "temporal_ui")
-"""What is open outside of the containers, on the machine's loopback only."""
+DESCRIPTOR = "descriptor"
+FILES = {DESCRIPTOR: "protos/gen/edge.binpb"}
+"""What an entry reads from the checkout: how REST becomes gRPC."""
 READY = 'GET /ready HTTP/1.1\\r\\nHost: envoy\\r\\nConnection: close\\r\\n\\r\\n'
 BUILD: Service = {
     "context": ".",
@@ -36,9 +37,14 @@ PERL = (
 
 def published(where: Site, part: Part) -> Service:
     """The doors of a part that are open outside, for a port that the caller may choose."""
-    found = [name for name in part.ports if name in PUBLISHED]
+    found = [name for name in part.ports if name in topology.PUBLISHED]
     said = [f"127.0.0.1:${{PORT_{name.upper()}:-{where.ports[name]}}}:{where.ports[name]}" for name in found]
     return {"ports": said} if said else {}
+
+
+def owned(user: int) -> str:
+    """A folder in memory that one user may write to."""
+    return f"mode=0755,uid={user},gid={user}"
 
 
 def after(**conditions: str) -> Service:
@@ -75,7 +81,7 @@ def _postgres(where: Site) -> Service:
             "POSTGRES_PASSWORD_FILE": f"{volumes.PASSWORD_FOLDER}/{volumes.PASSWORD}",
             "POSTGRES_INITDB_ARGS": " ".join(servers.INITDB_OPTIONS),
         },
-        "tmpfs": ["/tmp", "/var/run/postgresql:mode=1777"],  # noqa: S108 - of the container
+        "tmpfs": ["/tmp", f"/var/run/postgresql:{owned(999)}"],  # noqa: S108 - of the container
         "shm_size": "128m",
         "healthcheck": {"<<": "soon", "test": ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]},
     }
@@ -83,7 +89,7 @@ def _postgres(where: Site) -> Service:
 
 def _kafka(where: Site) -> Service:
     settings = servers.KAFKA_SETTINGS | servers.kafka_places(
-        f"{where.bound}:{where.ports['kafka']}", where.address("kafka"), f"127.0.0.1:{where.ports['kafka_controller']}"
+        f"{where.bound}:{where.ports['kafka']}", where.address("kafka"), where.address("kafka_controller")
     )
     settings["log.dirs"] = volumes.KAFKA_DATA
     environment = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
@@ -93,7 +99,7 @@ def _kafka(where: Site) -> Service:
         "user": "1000:1000",
         "environment": environment
         | {"KAFKA_HEAP_OPTS": " ".join(heap), "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(servers.JAVA_LIGHT)},
-        "tmpfs": ["/tmp", "/opt/kafka/config:mode=1777", "/opt/kafka/logs:mode=1777"],  # noqa: S108
+        "tmpfs": ["/tmp", f"/opt/kafka/config:{owned(1000)}", f"/opt/kafka/logs:{owned(1000)}"],  # noqa: S108
         # Kafka's own tools start a Java each time; `topics` asks the broker for real
         "healthcheck": {"<<": "soon", "test": ["CMD", "bash", "-c", f"</dev/tcp/127.0.0.1/{where.ports['kafka']}"]},
     }
@@ -105,6 +111,8 @@ def _temporal(where: Site) -> Service:
     return {
         "image": images.TEMPORAL,
         "user": images.USER,
+        # its image knows no such user, and has no other place to look
+        "environment": {"USER": "temporal", "HOME": "/tmp"},  # noqa: S108
         "command": list(servers.temporal(where)[1:]),
         "tmpfs": ["/tmp"],  # noqa: S108
         "healthcheck": {"<<": "soon", "test": ["CMD", *asked, "--address", address]},
@@ -129,6 +137,7 @@ def envoy(where: Site, part: Part) -> Service:
         "command": list(part.command),
         **beside,
         "volumes": [mount.said() for mount in volumes.of_part(where, part)],
+        **({"configs": [{"source": DESCRIPTOR, "target": f"{where.root}/{FILES[DESCRIPTOR]}"}]} if part.name == "edge" else {}),
         "healthcheck": {"<<": "later", "test": ["CMD", "perl", "-MIO::Socket::UNIX", "-e", PERL, admin]},
         **published(where, part),
         **after(setup=DONE, **{mesh_parts.CONTROL: HEALTHY}),
@@ -196,6 +205,16 @@ def once(where: Site) -> dict[str, Service]:
                 "operator", "search-attribute", "create", "--address", where.address("temporal"), *attributes
             ],
             **after(temporal=HEALTHY),
+        },
+        TOOL: {
+            "<<": "part",
+            "restart": "no",
+            "profiles": ["tools"],
+            # sees the parts' processes: their memory, and a test kills them
+            "pid": "host",
+            "mem_limit": limits.TOOL,
+            "environment": {"ORDERMESH_PROJECT": "${COMPOSE_PROJECT_NAME}"},
+            "volumes": "everything",
         },
     }  # fmt: skip
 

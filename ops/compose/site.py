@@ -14,6 +14,8 @@ ROOT = Path("/ordermesh")
 SUITE = "main"
 """What every suite is called inside of its containers; outside it is a compose project of another name."""
 SECOND = "2"
+INSIDE = frozenset({"kafka_controller", "envoy_admin"})
+"""Ports that nobody else calls: they stay on the loopback of their own container."""
 
 
 def described(more: tuple[Instance, ...] = ()) -> Site:
@@ -27,7 +29,8 @@ def described(more: tuple[Instance, ...] = ()) -> Site:
 
 def hosts(plain: Site) -> Mapping[str, str]:
     """The host of each port: the part that opens it, or for a sidecar's the instance that it stands beside."""
-    return {port: instance_of(part.name) for part in topology.all_parts(plain) for port in part.ports}
+    parts = topology.all_parts(plain)
+    return {port: instance_of(part.name) for part in parts for port in part.ports if port not in INSIDE}
 
 
 def instance_of(part: str) -> str:
