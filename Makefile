@@ -157,8 +157,9 @@ sizes: install ## The largest files and functions, and what is beyond its limit
 format: install ## Format the code, and mend what ruff can mend
 	@$(APP)/ruff check --fix -q . ; $(APP)/ruff format -q .
 
-generate: install ## Generate the code of the protos anew
+generate: install ## Generate the code of the protos anew, and compose.yaml from the topology
 	@$(RUN) protos/generate.py
+	@$(RUN) -m ops.compose.document
 
 publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only
 	@$(APP)/buf build protos --path protos/ordermesh --exclude-source-info -o protos/published.binpb

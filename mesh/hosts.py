@@ -18,7 +18,7 @@ SECONDS = 2.0
 
 
 async def located(node: Node) -> Node:
-    """The node with its host as an address. Raises a Problem when nobody knows the name: it asks again soon."""
+    """The node with its host as an address. Raises a Problem if nobody knows the name; it asks again soon."""
     if not node.port or is_address(node.host):
         return node
     try:

@@ -110,7 +110,7 @@ def make_servers() -> None:
 
 
 def make_image_environment() -> None:
-    """What our image holds, at the place where a checkout has its own: the parts, not the tools to change them."""
+    """What our image holds, where a checkout has its own: what the parts need, no tools to change them."""
     (ROOT / "var").mkdir(exist_ok=True)
     make_bootstrap()
     make_environment("app", IMAGE_LOCK)

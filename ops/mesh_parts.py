@@ -14,7 +14,7 @@ from ops.site import Instance, Site
 
 CONTROL, CACHE = "mesh", "node-cache"
 XDS = "xds"
-"""The folder of the sockets where proxies ask what to do; every proxy sees it, and nothing else of the others'."""
+"""The folder of the sockets where proxies ask what to do; in containers every proxy sees it."""
 ENTRIES = ("edge", "operator")
 """Envoys that stand before all services: the public entry, and the operator's."""
 EDGE_THREADS = 2

@@ -13,7 +13,6 @@ from ops import kafka_jars
 from ops.errors import SuiteError
 from ops.site import Programs
 
-
 CONTAINED = Programs(
     postgres=Path("/usr/lib/postgresql/18/bin"),
     java=Path("/opt/java/openjdk/bin/java"),

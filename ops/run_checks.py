@@ -68,6 +68,9 @@ def checks() -> list[Check]:
             "add instead of changing; if the break is meant: make publish-protos, and say why in the commit",
         ),
         Check("protos: generated code", [python, "protos/generate.py", "--check"], "make generate"),
+        Check(
+            "compose.yaml is the topology", [python, "-m", "ops.compose.document", "--check"], "make generate"
+        ),
         Check("squawk: migrations", [tool("squawk"), *migrations], ".squawk.toml has the exceptions"),
         Check("mypy: strict", [python, "-m", "mypy", *typed], "no Any that hides a mistake"),
     ]

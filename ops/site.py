@@ -111,8 +111,8 @@ class Site:
         return f"{self.bound}:{self.ports[port]}"
 
     def prepared(self, part: str, kind: str) -> Path:
-        """The folder of what a part starts with: its plan (`env`), or its configuration (`run`). In containers
-        each part sees a folder of its own there, and whoever prepares sees them all.
+        """The folder of what a part starts with: its plan (`env`), or its configuration (`run`). In a container
+        it is the part's alone, and whoever prepares sees them all.
         """
         return self.directory / "prepared" / part if self.contained else self.directory / kind
 

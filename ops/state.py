@@ -11,21 +11,18 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops import builds, programs, topology
 from ops.errors import SuiteError
-from ops.part import Part
 from ops.site import Instance, Site, Workers, option_of
-from ops.workers import import_path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("env", "logs", "mail", "run", "sockets", "temporal", "kafka", "postgres")
-# What a part may see of the caller's environment: where certificates are, and nothing else
-CERTIFICATES = re.compile(r"(SSL_CERT|CA_BUNDLE|_CERTS?($|_)|GRPC_DEFAULT_SSL)")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -172,7 +169,7 @@ def create_site(
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     keys = wanted_payload_keys(directory, environ)
     mesh, otlp = wanted_mesh(directory, environ, runs), wanted_otlp(directory, environ)
-    site = _site(suite, ports, environ, keys, mesh, otlp, hosts or {})
+    site = _site(suite, ports, environ, _Chosen(keys, mesh, otlp, hosts or {}))
     if keys != payload_keys(directory):
         write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
@@ -200,56 +197,36 @@ def load_site(suite: str) -> Site:
     ports = topology.assign_ports(suite, settings["ports"])
     otlp = str(settings.get("otlp", ""))
     hosts = dict(settings.get("hosts", {}))
-    return _site(suite, ports, os.environ, payload_keys(directory), has_mesh(directory), otlp, hosts)
+    chosen = _Chosen(payload_keys(directory), has_mesh(directory), otlp, hosts)
+    return _site(suite, ports, os.environ, chosen)
 
 
-def _site(
-    suite: str,
-    ports: Mapping[str, int],
-    environ: Mapping[str, str],
-    keys: str,
-    mesh: bool,
-    otlp: str,
-    hosts: Mapping[str, str],
-) -> Site:
+@dataclass(frozen=True)
+class _Chosen:
+    """How a suite is, as it was asked for."""
+
+    keys: str
+    mesh: bool
+    otlp: str
+    hosts: Mapping[str, str]
+
+
+def _site(suite: str, ports: Mapping[str, int], environ: Mapping[str, str], chosen: _Chosen) -> Site:
     directory = directory_of(suite)
     more, their_ports = scaled(directory)
+    # each further instance is on a host of its own name, too
+    own = {one.name: one.name for one in more} if chosen.hosts else {}
     return Site(
         ROOT,
         suite,
         {**ports, **their_ports},
         make_secrets(directory),
-        programs.CONTAINED if hosts else programs.find(ROOT, environ),
-        keys,
+        programs.CONTAINED if chosen.hosts else programs.find(ROOT, environ),
+        chosen.keys,
         workers(directory),
-        mesh,
+        chosen.mesh,
         # without the mesh nobody would spread calls over them
-        more if mesh else (),
-        otlp,
-        hosts,
+        more if chosen.mesh else (),
+        chosen.otlp,
+        {**chosen.hosts, **own},
     )
-
-
-def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:
-    """What every part gets, and all that it gets of the caller's environment."""
-    kept = {name: value for name, value in environ.items() if CERTIFICATES.search(name)}
-    return kept | {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": environ.get("HOME", str(site.directory)),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": import_path(site.root),
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def write_plans(site: Site, parts: Iterable[Part]) -> None:
-    """Write what the launcher reads: each part's command and whole environment."""
-    base = base_environment(site, os.environ)
-    for part in parts:
-        plan = {
-            "command": list(part.command),
-            "environment": base | dict(part.environment),
-            "refuses_root": part.refuses_root,
-            "nice": part.nice,
-        }
-        write_json(site.prepared(part.name, "env") / f"{part.name}.json", plan)

@@ -18,8 +18,9 @@ from pathlib import Path
 from ops import bootstraps, mesh_parts, servers, sockets, topology
 from ops.errors import SuiteError
 from ops.part import Part
+from ops.plans import base_environment
 from ops.site import Instance, Site
-from ops.state import base_environment, private_folder, read_json, write_json, write_private
+from ops.state import private_folder, read_json, write_json, write_private
 from ops.supervision import launcher
 
 

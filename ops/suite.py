@@ -18,9 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-import psutil
-
-from ops import databases, probes, state, storage, topology
+from ops import databases, plans, probes, state, storage, topology
 from ops.compose.engine import Engine
 from ops.errors import SuiteError
 from ops.part import Part, ProbeKind
@@ -29,7 +27,6 @@ from ops.supervision import ProcessState, Supervisor
 
 T = TypeVar("T")
 STOPPING_SECONDS = 25.0  # the longest that a part has to end
-GONE_SECONDS = 10
 CRASHING_SECONDS = 8.0
 # supervisor's words for a process that it has given up or that nobody started
 NOT_RUNNING = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
@@ -49,6 +46,9 @@ class Runtime(Protocol):
 
     def stop(self, name: str) -> None:
         """Stop a part and wait until its process is gone."""
+
+    def kill(self, name: str) -> None:
+        """Kill a part that runs, as by a crash: it is gone, and will be started again."""
 
     def ensure_running(self, parts: Iterable[Part]) -> None:
         """Know these parts, and no others."""
@@ -136,7 +136,7 @@ class Suite:
         if found == "BACKOFF":
             self.supervisor.stop(name)  # its next try may be seconds away, and without today's migrations
         if found in (*NOT_RUNNING, "BACKOFF"):
-            state.write_plans(self.site, [part])
+            plans.write_plans(self.site, [part])
             storage.prepare(self.site, name)
             if part.database:
                 databases.migrate(self.site, part.database)
@@ -158,16 +158,10 @@ class Suite:
         self.supervisor.stop(name)
 
     def kill(self, name: str) -> None:
-        """SIGKILL the process itself and wait until it is gone; supervisor starts it again."""
-        pid = self.pid(name)
-        if not pid:
+        """SIGKILL the process itself and wait until it is gone; it is started again."""
+        if not self.pid(name):
             raise SuiteError(f"{name} does not run")
-        try:
-            process = psutil.Process(pid)
-            process.kill()
-            process.wait(GONE_SECONDS)
-        except psutil.NoSuchProcess:
-            pass
+        self.supervisor.kill(name)
 
     def wait_ready(self, name: str, seconds: float = 30) -> None:
         """Wait until a part answers its probe; SuiteError says why it does not."""

@@ -56,6 +56,8 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "shipping": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka", "temporal"),
 }
+SERVERS = frozenset({"kafka", "postgres", "temporal"})
+"""The engines that we run and did not write."""
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
 DIRECT = frozenset({"kafka", "smtp", "temporal"})
@@ -196,6 +198,11 @@ def served(site: Site) -> tuple[Instance, ...]:
 def with_sidecars(site: Site) -> tuple[Instance, ...]:
     """Every instance that has a sidecar beside it in the mesh: those of services, and the worker."""
     return (*served(site), Instance(workers.CURRENT, workers.CURRENT))
+
+
+def is_launched(site: Site, part: str) -> bool:
+    """Whether our launcher becomes it by a plan: not a server in a container, whose own image starts it."""
+    return not (site.contained and part in SERVERS)
 
 
 def all_parts(site: Site) -> tuple[Part, ...]:

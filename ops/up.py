@@ -18,6 +18,7 @@ from rich.console import Console
 from ops import (
     checks,
     databases,
+    plans,
     probes,
     processes,
     search_attributes,
@@ -147,7 +148,7 @@ def runs(name: str) -> bool:
 
 def bring(suite: Suite, console: Console) -> tuple[list[Failure], dict[str, str]]:
     """Start all parts and wait for them: what failed; and which old builds of the worker stay, and why."""
-    state.write_plans(suite.site, suite.parts.values())
+    plans.write_plans(suite.site, suite.parts.values())
     suite.supervisor.ensure_running(suite.parts.values())
     with StartDisplay(suite.parts, console) as display:
         start = Start(suite, display)

@@ -1,7 +1,7 @@
 """compose.yaml itself: written from the topology, compared by `make check`.
 
-    python -m ops.compose.document            write it
-    python -m ops.compose.document --check    exit 1 if it is not what the topology says
+python -m ops.compose.document            write it
+python -m ops.compose.document --check    exit 1 if it is not what the topology says
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from typing import Any
 
 import yaml
 
-from ops import topology
-from ops.compose import images, limits, services, site, volumes
-from ops.compose.services import Service
-from ops.part import ProbeKind
+from ops.compose import services, site, volumes
+from ops.compose.blocks import BLOCKS
 from ops.site import Site
 
 PATH = Path(__file__).resolve().parent.parent.parent / "compose.yaml"
@@ -27,80 +25,25 @@ HEAD = """\
 # Written by `make generate` from ops/topology.py, as every process of the native suite is; do not edit it.
 # What stands where: docs/adr/0023-the-suite-in-containers.md.
 #
-# No secret stands here: `setup` makes them, and gives each part a plan of its own in a volume that nobody else sees.
+# No secret stands here: `setup` makes them, and gives each part a plan in a volume that no other part sees.
 # Beside each application stands its sidecar, in one network that a third container, the pod, holds for both.
+# Profiles: tools (what `make` runs its commands in), scaled (one more of each service), observability
+# (say OTLP=otel-lgtm:4317 too). Ports that are open outside: PORT_EDGE, PORT_OPERATOR, PORT_TEMPORAL_UI.
 
 name: ordermesh
 """
-HARDENED: Service = {
-    "restart": "unless-stopped",
-    "read_only": True,
-    "cap_drop": ["ALL"],
-    "security_opt": ["no-new-privileges:true"],
-    "pids_limit": 512,
-    "logging": {"driver": "json-file", "options": {"max-size": "5m", "max-file": "3"}},
-}
-ROOT = str(site.ROOT)
-TMP = ["/tmp"]  # noqa: S108 - of the container
-BLOCKS: Mapping[str, tuple[str, Service]] = {
-    "hardened": ("what all containers have in common", HARDENED),
-    "server": ("an engine that the services stand on", {"<<": "hardened"}),
-    "envoy": (
-        "an Envoy: a sidecar, or an entry",
-        {
-            "<<": "hardened",
-            "image": images.ENVOY,
-            "user": images.USER,
-            "working_dir": ROOT,
-            "tmpfs": TMP,
-            "mem_limit": limits.SIDECAR,
-        },
-    ),
-    "pod": (
-        "holds a network, and does nothing",
-        {
-            "<<": "hardened",
-            "image": images.ENVOY,
-            "user": images.USER,
-            "entrypoint": ["sleep", "infinity"],
-            "stop_signal": "SIGKILL",
-            "mem_limit": limits.POD,
-        },
-    ),
-    "part": (
-        "a Python part; its command picks which",
-        {
-            "<<": "hardened",
-            "image": images.OURS,
-            "user": images.USER,
-            "tmpfs": TMP,
-            "mem_limit": limits.PART,
-        },
-    ),
-    "control-plane": (
-        "the same image with Envoy's program, which sees a change of the policy first",
-        {"<<": "part", "image": images.CONTROL_PLANE},
-    ),
-    "once": (
-        "runs at each start, comes to its end, and is harmless when repeated",
-        {"<<": "part", "restart": "on-failure", "mem_limit": limits.ONCE},
-    ),
-    "soon": ("somebody waits for it", {"interval": "5s", "timeout": "5s", "retries": 24}),
-    "later": (
-        "a look now and then; each costs the start of a program",
-        {"interval": "30s", "timeout": "10s", "retries": 3},
-    ),
-}
 _REFERENCE = re.compile(r"'?(<<|volumes)'?: ref @([\w-]+)")
 
 
 def document(where: Site) -> str:
     """The whole file."""
+    everything = [mount.said() for mount in volumes.of_tools(where)]
     parts = [HEAD]
+    parts.append(
+        f"# all that is prepared, for who prepares it\nx-everything: &everything\n{_indented(everything)}"
+    )
     for name, (comment, block) in BLOCKS.items():
         parts.append(f"# {comment}\nx-{name}: &{name}\n{_indented(block)}")
-    everything = [mount.said() for mount in volumes.of_tools(where)]
-    parts.append(f"# all that is prepared, for who prepares it\nx-everything: &everything\n{_indented(everything)}")
     parts.append("services:\n" + "\n".join(_services(where)))
     parts.append(_dump({"networks": {"default": None}}))
     parts.append(_dump({"configs": {name: {"file": path} for name, path in services.FILES.items()}}))
@@ -108,24 +51,8 @@ def document(where: Site) -> str:
     return "\n".join(parts)
 
 
-def all_services(where: Site) -> dict[str, Service]:
-    """Every service by name, in the order of the file: what is done once, the servers, the mesh, the rest."""
-    found = services.once(where)
-    pods = {one.name: one for one in topology.with_sidecars(where)}
-    for part in topology.all_parts(where):
-        if part.name in volumes.SERVERS:
-            found[part.name] = services.server(where, part)
-        elif part.probe in (ProbeKind.SIDECAR, ProbeKind.ENVOY):
-            found[part.name] = services.envoy(where, part)
-        else:
-            if part.name in pods:
-                found[f"{part.name}-pod"] = services.pod(where, pods[part.name])
-            found[part.name] = services.python(where, part)
-    return found
-
-
 def _services(where: Site) -> Iterator[str]:
-    for name, service in all_services(where).items():
+    for name, service in services.every(where).items():
         yield _indented({name: service})
 
 
@@ -149,29 +76,31 @@ def _referring(value: Any) -> Any:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Short lists in one line, as a person writes them; nothing for nothing."""
-
-    def represent_list(self, data: list[Any]) -> yaml.Node:
-        """In one line if it fits."""
-        words = all(not isinstance(one, dict) and ":/" not in str(one) for one in data)
-        return self.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=words or len(data) == 1)
-
-    def represent_nothing(self, _: None) -> yaml.Node:
-        """An empty value."""
-        return self.represent_scalar("tag:yaml.org,2002:null", "")
+    """Everything is written out; what is shared has a name that we gave it."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Everything is written out; what is shared has a name that we gave it."""
+        """No names of PyYAML's own."""
         return True
 
 
-_Dumper.add_representer(list, _Dumper.represent_list)
-_Dumper.add_representer(type(None), _Dumper.represent_nothing)
+def _list(dumper: yaml.SafeDumper, data: list[Any]) -> yaml.Node:
+    """Words in one line, as a person writes them; mounts and mappings each in its own."""
+    words = all(not isinstance(one, dict) and ":/" not in str(one) for one in data)
+    return dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=words or len(data) == 1)
+
+
+def _nothing(dumper: yaml.SafeDumper, _: None) -> yaml.Node:
+    """An empty value."""
+    return dumper.represent_scalar("tag:yaml.org,2002:null", "")
+
+
+_Dumper.add_representer(list, _list)
+_Dumper.add_representer(type(None), _nothing)
 
 
 def main(arguments: list[str]) -> int:
     """Write the file, or compare it."""
-    text = document(site.described())
+    text = document(site.described(site.seconds()))
     if "--check" not in arguments:
         PATH.write_text(text)
         return 0

@@ -1,10 +1,10 @@
-"""The doors of the Makefile where `RUNTIME=compose`: what starts and stops a suite is `docker compose`, every other
+"""The doors of the Makefile where `RUNTIME=compose`: `docker compose` starts and stops a suite, every other
 command runs in a container on the suite's network, and then goes the same way as natively.
 
     python -m ops.compose.door COMMAND [WORD …]
 
-Standard library only, and run by the machine's own Python: nothing is installed for it. SUITE names the suite, which
-is a compose project `ordermesh-<suite>` with ports of its own; variables given to `make` are passed on.
+Standard library only, run by the machine's own Python: nothing is installed for it. SUITE names the suite, a
+compose project `ordermesh-<suite>` with ports of its own; variables given to `make` are passed on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ops import topology
-from ops.compose import engines
+from ops.compose import engines, site
 from ops.errors import SuiteError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -26,7 +26,6 @@ REMEMBERED = "runtime"
 """The file in a suite's folder by which later commands know that it runs in containers."""
 NOT_HERE = {"MESH": "off", "PAYLOAD_KEYS": "", "VERSIONED": ""}
 """What only the native suite can do, by its variable; with a value, only that value."""
-PYTHON = "var/venv/app/bin/python"
 
 
 class Door:
@@ -62,16 +61,29 @@ class Door:
         return self.compose("logs", "--tail", "100", *words)
 
     def command(self, words: Sequence[str]) -> int:
-        """Every other command of `ops.cli`."""
+        """Every other command of `ops.cli`. Of a second instance compose makes the containers, nothing else can."""
+        service = self._environ.get("S", "")
+        if words[0] == "scale" and service in topology.SERVICES and self._environ.get("N", "1") != "1":
+            containers = site.of_instance(f"{service}-{site.SECOND}")
+            made = self.compose("--profile", "scaled", "up", "--no-start", "--no-recreate", *containers)
+            if made:
+                return made
         return self.run("-m", "ops.cli", *words)
 
-    def run(self, *words: str) -> int:
+    def test(self, words: Sequence[str]) -> int:
+        """The tests that need a running suite, in a container that has them; the words are pytest's."""
+        code = self.compose("build", "tests")
+        return code or self.run("-m", "tests.engine.inside", *words, service="tests")
+
+    def run(self, *words: str, service: str = "ops") -> int:
         """Python in a container of its own, which may ask the engine too, for as long as the command runs."""
         path, group = engines.socket()
         given = [word for name in self._given() for word in ("--env", name)]
         terminal = () if sys.stdin.isatty() and sys.stdout.isatty() else ("--no-TTY",)
         mounted = ("--volume", f"{path}:/var/run/docker.sock", "--user", f"{engines.USER}:{group}")
-        return self.compose("run", "--rm", "--no-deps", *terminal, *mounted, *given, "ops", PYTHON, *words)
+        return self.compose(
+            "run", "--rm", "--no-deps", *terminal, *mounted, *given, service, site.PYTHON, *words
+        )
 
     def compose(self, *words: str) -> int:
         """Call `docker compose` for this suite; its exit status."""
@@ -97,7 +109,9 @@ def refuse_what_is_native(environ: Mapping[str, str]) -> None:
     """SuiteError for what the suite in containers does not know."""
     for name, only in NOT_HERE.items():
         if (value := environ.get(name, "")) and value in (only or value):
-            raise SuiteError(f"{name}={value}: only natively so far; leave it out, or leave out RUNTIME=compose")
+            raise SuiteError(
+                f"{name}={value}: only natively so far; leave it out, or leave out RUNTIME=compose"
+            )
 
 
 def main(words: list[str]) -> int:
@@ -106,7 +120,9 @@ def main(words: list[str]) -> int:
     try:
         if words[0] in ("up", "down", "reset"):
             return {"up": door.up, "down": door.down, "reset": door.reset}[words[0]]()
-        return door.logs(words[1:]) if words[0] == "logs" else door.command(words)
+        if words[0] in ("logs", "test"):
+            return {"logs": door.logs, "test": door.test}[words[0]](words[1:])
+        return door.command(words)
     except SuiteError as error:
         print(error, file=sys.stderr)
         return 1

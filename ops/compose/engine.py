@@ -1,7 +1,7 @@
 """The container engine as what runs a suite's parts: in the place of supervisor, with the same few calls.
 
-It is asked by its own HTTP API, on the socket that `make` gives to the container that a command runs in. Podman
-serves the same API. What compose has created is only started and stopped here, and known by compose's labels.
+It is asked by its own HTTP API, which Podman serves too, on the socket that `make` gives to a command's container.
+What compose has created is only started and stopped here, and known by compose's labels.
 """
 
 from __future__ import annotations
@@ -52,12 +52,23 @@ class Engine:
         return {name: self._state(name, row["Id"]) for name, row in self._containers().items()}
 
     def start(self, name: str) -> None:
-        """Start a part unless it runs; does not wait for readiness."""
-        self._ask("POST", f"/containers/{self._id(name)}/start", harmless=(304,))
+        """Start a part unless it runs, and the pod whose network it is in; does not wait for readiness."""
+        identity = self._id(name)
+        found = json.loads(self._ask("GET", f"/containers/{identity}/json"))
+        kind, _, pod = str(found["HostConfig"]["NetworkMode"]).partition(":")
+        for each in (pod, identity) if kind == "container" else (identity,):
+            self._ask("POST", f"/containers/{each}/start", harmless=(304,))
 
     def stop(self, name: str) -> None:
         """Stop a part and wait until its process is gone."""
         self._ask("POST", f"/containers/{self._id(name)}/stop", harmless=(304,))
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a part and wait until it is gone; then start it, for an engine takes this for a wish."""
+        identity = self._id(name)
+        self._ask("POST", f"/containers/{identity}/kill")
+        self._ask("POST", f"/containers/{identity}/wait")
+        self._ask("POST", f"/containers/{identity}/start", harmless=(304,))
 
     def ensure_running(self, parts: Iterable[Part]) -> None:
         """SuiteError unless each of these parts has a container: only compose makes them."""

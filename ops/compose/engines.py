@@ -1,4 +1,4 @@
-"""The container engine of this machine: whether it is there and new enough, and where it is asked. Standard library."""
+"""The container engine of this machine: whether it is there and new enough, and where it is asked."""
 
 from __future__ import annotations
 
@@ -30,8 +30,15 @@ def check() -> None:
     version = _said("docker compose is not installed", "compose", "version", "--short").lstrip("v")
     if _numbers(version) < COMPOSE:
         wanted = ".".join(str(number) for number in COMPOSE)
-        raise SuiteError(f"docker compose {version} is too old, {wanted} is needed: update the compose plug-in")
-    _said("no container engine answers; is it started, and may you use it?", "version", "--format", "{{.Server.Version}}")
+        raise SuiteError(
+            f"docker compose {version} is too old, {wanted} is needed: update the compose plug-in"
+        )
+    _said(
+        "no container engine answers; is it started, and may you use it?",
+        "version",
+        "--format",
+        "{{.Server.Version}}",
+    )
 
 
 def socket() -> tuple[str, int]:
@@ -39,7 +46,9 @@ def socket() -> tuple[str, int]:
     chosen = os.environ.get("DOCKER_HOST", "") or _endpoint()
     path = chosen.removeprefix("unix://")
     if path == chosen:
-        raise SuiteError(f"the engine is at {chosen}: commands need one on this machine, at a unix:// address")
+        raise SuiteError(
+            f"the engine is at {chosen}: commands need one on this machine, at a unix:// address"
+        )
     # Docker Desktop runs its engine in a machine of its own, where the socket is the root user's
     in_a_machine = os.uname().sysname != "Linux" or "/.docker/desktop/" in path
     return ("/var/run/docker.sock", 0) if in_a_machine else (path, Path(path).stat().st_gid)

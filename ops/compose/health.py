@@ -1,6 +1,6 @@
 """The health check of a Python part, run inside of its container: the same probe as natively.
 
-    python -m ops.compose.health PART
+Which part it is says the one plan that its container sees.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from ops import probes, topology
 from ops.compose import site as sites
 
 
-def main(arguments: list[str]) -> int:
+def main() -> int:
     """Ask the part; exit status 1, and the reason, if it is not ready."""
     site = sites.described(sites.seconds())
-    part = next(part for part in topology.all_parts(site) if part.name == arguments[0])
+    plans = {path.stem for path in (site.directory / "env").glob("*.json")}
+    part = next(part for part in topology.all_parts(site) if part.name in plans)
     reason = asyncio.run(probes.ready(site, part))
     if reason:
         print(reason)
@@ -23,4 +24,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

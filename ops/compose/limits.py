@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-PART, SIDECAR, POD, ONCE, TOOL = "96m", "40m", "8m", "256m", "512m"
+PART, SIDECAR, POD, ONCE, TOOL, TESTS, COLLECTOR = "96m", "40m", "8m", "256m", "512m", "2g", "1g"
 """What containers of a kind may take unless one has a limit of its own."""
 OWN: Mapping[str, str] = {
     "kafka": "448m",
@@ -17,7 +17,7 @@ OWN: Mapping[str, str] = {
     "node-cache": "80m",
     "worker": "144m",
     "orders": "144m",
-    "users": "208m",  # a password costs 64 MB for a moment
+    "users": "144m",  # a password costs 19 MB for a moment
     "reflection": "48m",
     "mail": "40m",
     "edge": "96m",

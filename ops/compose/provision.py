@@ -1,6 +1,6 @@
 """One-shot services that give a server what the suite needs in it.
 
-    python -m ops.compose.provision postgres|kafka
+python -m ops.compose.provision postgres|kafka
 """
 
 from __future__ import annotations

@@ -1,6 +1,4 @@
-"""The end of `make up RUNTIME=compose`, run in a container: waits until every part answers its probe, as natively,
-and says where everything is.
-"""
+"""The end of `make up RUNTIME=compose`, in a container: waits until all parts answer, says where they are."""
 
 from __future__ import annotations
 
@@ -52,7 +50,8 @@ def main() -> int:
     for name, address in where(dict(os.environ)).items():
         console.print(f"  {name.replace('_', ' '):<18} {address}")
     console.print("  mesh               on; its policy is in a volume, where `make mesh …` changes it\n")
-    console.print(f"Ready {time.monotonic() - began:.1f} s after the last start; memory {sum(suite.memory().values()) / 1e9:.2f} GB")
+    used = sum(suite.memory().values()) / 1e9
+    console.print(f"Ready {time.monotonic() - began:.1f} s after the last start; memory {used:.2f} GB")
     console.print("Next: make demo MODE=sync   make status   make down   make help")
     return 0
 

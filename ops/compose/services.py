@@ -1,226 +1,186 @@
-"""Every service of compose.yaml, from the topology: the parts themselves and what containers need besides.
+"""Every service of compose.yaml, from the topology: the parts themselves, and what containers need besides.
 
-Pure. Each value is what stands in the file; `<<` names a block that services share (`ops.compose.blocks`).
+Pure. Each value is what stands in the file; `<<` names one of `ops.compose.blocks`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from ops import mesh_parts, servers, topology, workers
-from ops.compose import images, limits, site, volumes
-from ops.part import Part, ProbeKind
+from ops import mesh_parts, search_attributes, topology
+from ops.compose import images, limits, servers, site, volumes
+from ops.compose.blocks import HEALTH, NONE, Service
+from ops.part import Part
 from ops.site import Instance, Site
 from ops.supervision import launcher
 
-Service = dict[str, Any]
-
 SETUP, DATABASES, TOPICS, ATTRIBUTES, TOOL = "setup", "databases", "topics", "search-attributes", "ops"
-DONE, HEALTHY, STARTED = "service_completed_successfully", "service_healthy", "service_started"
+TESTS, COLLECTOR = "tests", "otel-lgtm"
+DONE, HEALTHY = "service_completed_successfully", "service_healthy"
 DESCRIPTOR = "descriptor"
 FILES = {DESCRIPTOR: "protos/gen/edge.binpb"}
-"""What an entry reads from the checkout: how REST becomes gRPC."""
-READY = 'GET /ready HTTP/1.1\\r\\nHost: envoy\\r\\nConnection: close\\r\\n\\r\\n'
-BUILD: Service = {
-    "context": ".",
-    "dockerfile": "deploy/Dockerfile",
-    # an argument without a value is taken from the environment of whoever builds
-    "args": ["PYTHON_IMAGE", "PIP_INDEX_URL"],
-}
-PERL = (
-    '$$s = IO::Socket::UNIX->new(Peer => $$ARGV[0]) or exit 1; print $$s "%s"; local $$/; '
-    "exit(<$$s> !~ /LIVE/)" % READY
-)
-"""The image of Envoy has no client of HTTP, but Ubuntu's perl-base, which speaks to sockets."""
+"""What the public entry reads from the checkout: how REST becomes gRPC."""
+
+
+def every(where: Site) -> dict[str, Service]:
+    """All by name: what is done once, the servers, the mesh and the entries, then the parts of ours."""
+    found = once(where)
+    pods = {one.name: one for one in topology.with_sidecars(where)}
+    for part in topology.all_parts(where):
+        if part.name in topology.SERVERS:
+            found[part.name] = server(where, part)
+        elif part.probe in volumes.ENVOYS:
+            found[part.name] = envoy(where, part)
+        else:
+            if part.name in pods:
+                found[pod_of(part.name)] = pod(pods[part.name])
+            found[part.name] = python(where, part)
+    more = {name for one in where.scaled for name in site.of_instance(one.name)}
+    for name, service in found.items():
+        if name in more:
+            found[name] = {"<<": service["<<"], "profiles": ["scaled"]} | service
+    return found | beside()
 
 
 def published(where: Site, part: Part) -> Service:
-    """The doors of a part that are open outside, for a port that the caller may choose."""
+    """The doors of a part that are open outside, on loopback, at ports that the caller may choose."""
     found = [name for name in part.ports if name in topology.PUBLISHED]
     said = [f"127.0.0.1:${{PORT_{name.upper()}:-{where.ports[name]}}}:{where.ports[name]}" for name in found]
     return {"ports": said} if said else {}
 
 
-def owned(user: int) -> str:
-    """A folder in memory that one user may write to."""
-    return f"mode=0755,uid={user},gid={user}"
-
-
-def after(**conditions: str) -> Service:
+def after(conditions: dict[str, str]) -> Service:
     """What must have happened before a service starts."""
-    waits = {name.replace("_", "-"): {"condition": how} for name, how in conditions.items()}
-    return {"depends_on": waits}
+    return {"depends_on": {name: {"condition": how} for name, how in conditions.items()}}
+
+
+def build(target: str) -> Service:
+    """One target of our Dockerfile; a build argument without a value is the caller's variable."""
+    return {
+        "build": {
+            "context": ".",
+            "dockerfile": "deploy/Dockerfile",
+            "target": target,
+            "args": ["PYTHON_IMAGE", "PIP_INDEX_URL"],
+        }
+    }
 
 
 def server(where: Site, part: Part) -> Service:
     """PostgreSQL, Kafka or Temporal, from its official image."""
-    own = {"postgres": _postgres, "kafka": _kafka, "temporal": _temporal}[part.name](where)
-    mounts = [mount.said() for mount in volumes.of_server(where, part.name)]
+    own = {"postgres": servers.postgres, "kafka": servers.kafka, "temporal": servers.temporal}[part.name]
     return {
-        "<<": "server",
+        "<<": "hardened",
+        **own(where),
         "mem_limit": limits.of(part.name),
         "stop_grace_period": f"{part.stop_seconds}s",
-        **own,
-        "volumes": mounts,
+        "volumes": [mount.said() for mount in volumes.of_server(where, part.name)],
         **published(where, part),
-        **after(setup=DONE),
+        **after({SETUP: DONE}),
     }
 
 
-def _postgres(where: Site) -> Service:
-    # its own image speaks to it over a socket while it makes the data folder
-    settings = {**servers.POSTGRES_SETTINGS, "listen_addresses": "*"}
-    del settings["unix_socket_directories"]
-    return {
-        "image": images.POSTGRES,
-        "user": "999:999",
-        "command": [word for name, value in settings.items() for word in ("-c", f"{name}={value}")],
-        "environment": {
-            "PGPORT": str(where.ports["postgres"]),
-            "POSTGRES_PASSWORD_FILE": f"{volumes.PASSWORD_FOLDER}/{volumes.PASSWORD}",
-            "POSTGRES_INITDB_ARGS": " ".join(servers.INITDB_OPTIONS),
-        },
-        "tmpfs": ["/tmp", f"/var/run/postgresql:{owned(999)}"],  # noqa: S108 - of the container
-        "shm_size": "128m",
-        "healthcheck": {"<<": "soon", "test": ["CMD", "pg_isready", "-q", "-h", "127.0.0.1", "-U", "postgres"]},
-    }
+def pod_of(instance: str) -> str:
+    """The container that holds an instance's network."""
+    return f"{instance}-pod"
 
 
-def _kafka(where: Site) -> Service:
-    settings = servers.KAFKA_SETTINGS | servers.kafka_places(
-        f"{where.bound}:{where.ports['kafka']}", where.address("kafka"), where.address("kafka_controller")
-    )
-    settings["log.dirs"] = volumes.KAFKA_DATA
-    environment = {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
-    heap = [option for option in servers.JAVA_OPTIONS if option.startswith("-Xm")]
-    return {
-        "image": images.KAFKA,
-        "user": "1000:1000",
-        "environment": environment
-        | {"KAFKA_HEAP_OPTS": " ".join(heap), "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(servers.JAVA_LIGHT)},
-        "tmpfs": ["/tmp", f"/opt/kafka/config:{owned(1000)}", f"/opt/kafka/logs:{owned(1000)}"],  # noqa: S108
-        # Kafka's own tools start a Java each time; `topics` asks the broker for real
-        "healthcheck": {"<<": "soon", "test": ["CMD", "bash", "-c", f"</dev/tcp/127.0.0.1/{where.ports['kafka']}"]},
-    }
-
-
-def _temporal(where: Site) -> Service:
-    address = f"127.0.0.1:{where.ports['temporal']}"
-    asked = [str(where.programs.temporal), "operator", "namespace", "describe", "-n", "default"]
-    return {
-        "image": images.TEMPORAL,
-        "user": images.USER,
-        # its image knows no such user, and has no other place to look
-        "environment": {"USER": "temporal", "HOME": "/tmp"},  # noqa: S108
-        "command": list(servers.temporal(where)[1:]),
-        "tmpfs": ["/tmp"],  # noqa: S108
-        "healthcheck": {"<<": "soon", "test": ["CMD", *asked, "--address", address]},
-    }
-
-
-def pod(where: Site, instance: Instance) -> Service:
-    """Holds the network of an application and its sidecar: so either may restart without the other. The name
-    of the instance on the network is its own.
-    """
+def pod(instance: Instance) -> Service:
+    """On the network it has the name of the instance, whose application and sidecar are in it."""
     return {"<<": "pod", "networks": {"default": {"aliases": [instance.name]}}}
 
 
 def envoy(where: Site, part: Part) -> Service:
     """A sidecar, in the network of its instance; or an entry, in one of its own."""
     instance = site.instance_of(part.name)
-    beside = {"network_mode": f"service:{instance}-pod"} if instance != part.name else {}
-    admin = where.socket(instance, "admin")
+    files = [{"source": name, "target": f"{where.root}/{path}"} for name, path in FILES.items()]
     return {
         "<<": "envoy",
-        **({"mem_limit": limits.of(part.name)} if not beside else {}),
         "command": list(part.command),
-        **beside,
+        "environment": {"ADMIN": where.socket(instance, "admin")},
+        **({"network_mode": f"service:{pod_of(instance)}"} if instance != part.name else {}),
+        **({"mem_limit": limits.of(part.name)} if limits.is_own(part.name) else {}),
         "volumes": [mount.said() for mount in volumes.of_part(where, part)],
-        **({"configs": [{"source": DESCRIPTOR, "target": f"{where.root}/{FILES[DESCRIPTOR]}"}]} if part.name == "edge" else {}),
-        "healthcheck": {"<<": "later", "test": ["CMD", "perl", "-MIO::Socket::UNIX", "-e", PERL, admin]},
+        **({"configs": files} if part.name == "edge" else {}),
         **published(where, part),
-        **after(setup=DONE, **{mesh_parts.CONTROL: HEALTHY}),
+        **after({SETUP: DONE, mesh_parts.CONTROL: HEALTHY}),
     }
 
 
 def python(where: Site, part: Part) -> Service:
     """A part of ours: the launcher becomes it by its plan, so that no secret stands in any listing."""
     instances = {one.name for one in topology.with_sidecars(where)}
-    beside = {"network_mode": f"service:{part.name}-pod"} if part.name in instances else {}
-    first: Service = {"<<": "part"}
-    if part.name == mesh_parts.CONTROL:
-        first = {"<<": "control-plane", "build": BUILD | {"target": "control-plane"}}
-    needs = {DATABASES: DONE} if part.database else {SETUP: DONE}
-    pace = "soon" if part.name == mesh_parts.CONTROL else "later"
-    asks = [relative(where), "-m", "ops.compose.health", part.name]
+    control_plane: Service = {
+        **build("control-plane"),
+        "image": images.CONTROL_PLANE,
+        "healthcheck": {"<<": "soon", "test": ["CMD", *HEALTH]},
+    }
+    slow = part.stop_seconds != Part.stop_seconds
     return {
-        **first,
-        **({"mem_limit": limits.of(part.name)} if limits.is_own(part.name) else {}),
+        "<<": "part",
+        **(control_plane if part.name == mesh_parts.CONTROL else {}),
         "command": launcher(where, part.name),
-        **beside,
+        **({"network_mode": f"service:{pod_of(part.name)}"} if part.name in instances else {}),
+        **({"mem_limit": limits.of(part.name)} if limits.is_own(part.name) else {}),
+        **({"stop_grace_period": f"{part.stop_seconds}s"} if slow else {}),
         "volumes": [mount.said() for mount in volumes.of_part(where, part)],
-        "healthcheck": {"<<": pace, "test": ["CMD", *asks]},
-        **({"stop_grace_period": f"{part.stop_seconds}s"} if part.stop_seconds != Part.stop_seconds else {}),
-        **after(**needs),
+        **after({DATABASES: DONE} if part.database else {SETUP: DONE}),
     }
 
 
-def relative(where: Site) -> str:
-    """The interpreter, from the working folder."""
-    return str(where.python.relative_to(where.root))
-
-
 def once(where: Site) -> dict[str, Service]:
-    """What is done once at each start, and is harmless when repeated."""
-    run = [relative(where), "-m"]
-    attributes = [
-        word for name, kind in topology_attributes().items() for word in ("--name", name, "--type", kind)
-    ]
+    """What is done at each start."""
+    pairs = search_attributes.ATTRIBUTES.items()
+    attributes = [word for name, kind in pairs for word in ("--name", name, "--type", kind)]
+    create = ["operator", "search-attribute", "create", "--address", where.address("temporal"), *attributes]
     return {
         SETUP: {
             "<<": "once",
-            "build": BUILD | {"target": "part"},
+            **build("part"),
+            "command": [site.PYTHON, "-m", "ops.compose.setup"],
             "network_mode": "none",
-            "command": [*run, "ops.compose.setup"],
             "environment": {"OTLP": "${OTLP:-}"},
             "volumes": "everything",
         },
-        DATABASES: {
-            "<<": "once",
-            "command": [*run, "ops.compose.provision", "postgres"],
-            "volumes": [f"state:{where.directory}"],
-            **after(postgres=HEALTHY),
-        },
-        TOPICS: {
-            "<<": "once",
-            "command": [*run, "ops.compose.provision", "kafka"],
-            "volumes": [f"state:{where.directory}"],
-            **after(kafka=HEALTHY),
-        },
+        DATABASES: _provision(where, "postgres"),
+        TOPICS: _provision(where, "kafka"),
         ATTRIBUTES: {
             "<<": "once",
             "image": images.TEMPORAL,
-            "command": [
-                "operator", "search-attribute", "create", "--address", where.address("temporal"), *attributes
-            ],
-            **after(temporal=HEALTHY),
+            "command": create,
+            "environment": servers.TEMPORAL_USER,
+            **after({"temporal": HEALTHY}),
         },
-        TOOL: {
-            "<<": "part",
-            "restart": "no",
-            "profiles": ["tools"],
-            # sees the parts' processes: their memory, and a test kills them
+    }
+
+
+def _provision(where: Site, server: str) -> Service:
+    return {
+        "<<": "once",
+        "command": [site.PYTHON, "-m", "ops.compose.provision", server],
+        "volumes": [f"state:{where.directory}"],
+        **after({server: HEALTHY}),
+    }
+
+
+def beside() -> dict[str, Service]:
+    """What is no part of the suite: the operator's tool, the tests, and a collector of spans."""
+    return {
+        TOOL: {"<<": "tool"},
+        # a test lets a part stand still, whose process it must see
+        TESTS: {
+            "<<": "tool",
+            **build("tests"),
+            "image": images.TESTS,
             "pid": "host",
-            "mem_limit": limits.TOOL,
-            "environment": {"ORDERMESH_PROJECT": "${COMPOSE_PROJECT_NAME}"},
-            "volumes": "everything",
+            "mem_limit": limits.TESTS,
         },
-    }  # fmt: skip
-
-
-def topology_attributes() -> Mapping[str, str]:
-    """What workflows are searched by."""
-    from ops import search_attributes
-
-    return search_attributes.ATTRIBUTES
+        # it writes where it likes, and is for one's own machine only
+        COLLECTOR: {
+            "<<": "hardened",
+            "image": images.COLLECTOR,
+            "profiles": ["observability"],
+            "read_only": False,
+            "mem_limit": limits.COLLECTOR,
+            "healthcheck": NONE,
+            "ports": ["127.0.0.1:${PORT_GRAFANA:-3000}:3000"],
+        },
+    }

@@ -10,7 +10,7 @@ import os
 import socket
 import sys
 
-from ops import state, storage, topology
+from ops import plans, state, storage, topology
 from ops.compose import site as sites
 from ops.compose import volumes
 from ops.errors import SuiteError
@@ -24,7 +24,7 @@ def prepare(site: Site) -> None:
     parts = sites.ours(site)
     for part in parts:
         state.private_folder(site.prepared(part.name, "env"))
-    state.write_plans(site, [part for part in parts if part.probe not in volumes.ENVOYS])
+    plans.write_plans(site, [part for part in parts if part.probe not in volumes.ENVOYS])
     for part in parts:
         storage.prepare(site, part.name)
     # read by PostgreSQL's own user, in a volume that only its container sees

@@ -13,6 +13,8 @@ ROOT = Path("/ordermesh")
 """The checkout in our image; the working folder in every container that has to do with paths of ours."""
 SUITE = "main"
 """What every suite is called inside of its containers; outside it is a compose project of another name."""
+PYTHON = "var/venv/app/bin/python"
+"""The interpreter in our image, from the working folder."""
 SECOND = "2"
 INSIDE = frozenset({"kafka_controller", "envoy_admin"})
 """Ports that nobody else calls: they stay on the loopback of their own container."""
@@ -28,7 +30,7 @@ def described(more: tuple[Instance, ...] = ()) -> Site:
 
 
 def hosts(plain: Site) -> Mapping[str, str]:
-    """The host of each port: the part that opens it, or for a sidecar's the instance that it stands beside."""
+    """The host of each port: the part that opens it; for a sidecar's the instance that it stands beside."""
     parts = topology.all_parts(plain)
     return {port: instance_of(part.name) for part in parts for port in part.ports if port not in INSIDE}
 
@@ -43,7 +45,11 @@ def seconds() -> tuple[Instance, ...]:
     return tuple(Instance(f"{name}-{SECOND}", name) for name in topology.SERVICES)
 
 
+def of_instance(name: str) -> tuple[str, str, str]:
+    """The services of one instance: its pod, its application, its sidecar."""
+    return (f"{name}-pod", name, mesh_parts.beside(name))
+
+
 def ours(site: Site) -> tuple[Part, ...]:
     """The parts that are made of our image, or of Envoy's: all but the three servers."""
-    servers = {part.name for part in topology.server_parts(site)}
-    return tuple(part for part in topology.all_parts(site) if part.name not in servers)
+    return tuple(part for part in topology.all_parts(site) if part.name not in topology.SERVERS)

@@ -1,7 +1,7 @@
 """The volumes of a suite in containers, and which of them each part sees. Pure.
 
-A part sees its own plan, the sockets that it serves or calls, and what it keeps; only the one-shot services that
-prepare and the operator's tool see everything.
+A part sees its own plan, the sockets that it serves or calls, and what it keeps; only what prepares, and the
+operator's tool, see everything.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from ops import mesh_parts, sockets, topology
 from ops.part import Part, ProbeKind
 from ops.site import Site
 
-SERVERS = ("kafka", "postgres", "temporal")
 POSTGRES_DATA = "/var/lib/postgresql"
 KAFKA_DATA = "/var/lib/kafka/data"
-PASSWORD_FOLDER, PASSWORD = "/run/ordermesh", "superuser"  # noqa: S105 - a folder, and a file in it
+PASSWORD_FOLDER, PASSWORD = "/run/ordermesh", "superuser"
 ENVOYS = (ProbeKind.SIDECAR, ProbeKind.ENVOY)
 KEPT: Mapping[str, tuple[str, ...]] = {
     mesh_parts.CONTROL: ("mesh", "mesh/authority", "policy"),
@@ -60,7 +59,7 @@ def of_part(site: Site, part: Part) -> tuple[Mount, ...]:
 
 
 def of_server(site: Site, part: str) -> tuple[Mount, ...]:
-    """What a server of an official image sees; the folders of PostgreSQL and Kafka are those of their images."""
+    """What a server of an official image sees; PostgreSQL's and Kafka's folders are those of their images."""
     return {
         "postgres": (
             Mount("postgres", POSTGRES_DATA),
@@ -80,10 +79,10 @@ def of_tools(site: Site) -> tuple[Mount, ...]:
     mounts = {folder: Mount(name(folder), str(home / folder)) for folder in own}
     mounts["state"] = Mount("state", str(home))
     for part in topology.all_parts(site):
-        if part.name not in SERVERS or part.name == "postgres":
+        if part.name not in topology.SERVERS or part.name == "postgres":
             folder = f"prepared/{part.name}"
             mounts[folder] = Mount(f"plan-{part.name}", str(home / folder))
-        if part.name not in SERVERS:
+        if part.name not in topology.SERVERS:
             for shared in sockets.folders(site, part):
                 mounts[f"sockets/{shared}"] = Mount(f"sockets-{shared}", str(home / "sockets" / shared))
     return tuple(mounts.values())
@@ -91,5 +90,5 @@ def of_tools(site: Site) -> tuple[Mount, ...]:
 
 def all_names(site: Site) -> Iterator[str]:
     """Every volume once."""
-    servers = [mount.volume for part in SERVERS for mount in of_server(site, part)]
+    servers = [mount.volume for part in sorted(topology.SERVERS) for mount in of_server(site, part)]
     yield from dict.fromkeys([*servers, *(mount.volume for mount in of_tools(site))])
