@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ops import control, storage, topology
+from ops import control, plans, storage, topology
 from ops.errors import SuiteError
 from ops.site import Site
 from ops.suite import Suite

@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from ops import arguments, mesh_client, mesh_parts, plans, roll, state, topology
+from ops.compose.site import with_more
 from ops.errors import SuiteError
 from ops.site import FIRST_VERSION, HOST, Instance, Site
 from ops.suite import Suite
@@ -65,12 +66,11 @@ def new_names(site: Site, service: str) -> Iterator[str]:
 
 def with_one_more(suite: Suite, instance: Instance) -> Suite:
     """Start an instance and wait until the control plane knows it."""
-    site = suite.site
-    # in a container of its own it may have the port of its service
-    port = site.ports[instance.workload] if site.contained else free_port(site)
-    hosts = {**site.hosts, instance.name: instance.name} if site.contained else site.hosts
-    ports = {**site.ports, instance.name: port}
-    larger = Suite(replace(site, scaled=(*site.scaled, instance), ports=ports, hosts=hosts))
+    if suite.site.contained:
+        larger = Suite(with_more(suite.site, [instance]))
+    else:
+        ports = {**suite.site.ports, instance.name: free_port(suite.site)}
+        larger = Suite(replace(suite.site, scaled=(*suite.site.scaled, instance), ports=ports))
     state.save_scaled(larger.site)
     plans.write_plans(larger.site, larger.parts.values())
     larger.supervisor.ensure_running(larger.parts.values())

@@ -111,7 +111,7 @@ class Site:
         return f"{self.bound}:{self.ports[port]}"
 
     def prepared(self, part: str, kind: str) -> Path:
-        """The folder of what a part starts with: its plan (`env`), or its configuration (`run`). In a container
+        """The folder of what a part starts with: its plan (`env`) or its configuration (`run`). In containers
         it is the part's alone, and whoever prepares sees them all.
         """
         return self.directory / "prepared" / part if self.contained else self.directory / kind

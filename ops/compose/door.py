@@ -61,7 +61,7 @@ class Door:
         return self.compose("logs", "--tail", "100", *words)
 
     def command(self, words: Sequence[str]) -> int:
-        """Every other command of `ops.cli`. Of a second instance compose makes the containers, nothing else can."""
+        """Every other command of `ops.cli`. Compose first makes the containers of a second instance."""
         service = self._environ.get("S", "")
         if words[0] == "scale" and service in topology.SERVICES and self._environ.get("N", "1") != "1":
             containers = site.of_instance(f"{service}-{site.SECOND}")

@@ -1,7 +1,7 @@
 """The container engine as what runs a suite's parts: in the place of supervisor, with the same few calls.
 
-It is asked by its own HTTP API, which Podman serves too, on the socket that `make` gives to a command's container.
-What compose has created is only started and stopped here, and known by compose's labels.
+It is asked by its own HTTP API, also Podman's, on a socket that `make` gives to a command's container.
+Containers are made by compose; here they are found by its labels, started and stopped.
 """
 
 from __future__ import annotations

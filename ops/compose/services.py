@@ -107,19 +107,20 @@ def envoy(where: Site, part: Part) -> Service:
 
 def python(where: Site, part: Part) -> Service:
     """A part of ours: the launcher becomes it by its plan, so that no secret stands in any listing."""
-    instances = {one.name for one in topology.with_sidecars(where)}
+    instances = {one.name: one for one in topology.with_sidecars(where)}
     control_plane: Service = {
         **build("control-plane"),
         "image": images.CONTROL_PLANE,
         "healthcheck": {"<<": "soon", "test": ["CMD", *HEALTH]},
     }
+    workload = instances[part.name].workload if part.name in instances else part.name
     slow = part.stop_seconds != Part.stop_seconds
     return {
         "<<": "part",
         **(control_plane if part.name == mesh_parts.CONTROL else {}),
         "command": launcher(where, part.name),
         **({"network_mode": f"service:{pod_of(part.name)}"} if part.name in instances else {}),
-        **({"mem_limit": limits.of(part.name)} if limits.is_own(part.name) else {}),
+        **({"mem_limit": limits.of(workload)} if limits.is_own(workload) else {}),
         **({"stop_grace_period": f"{part.stop_seconds}s"} if slow else {}),
         "volumes": [mount.said() for mount in volumes.of_part(where, part)],
         **after({DATABASES: DONE} if part.database else {SETUP: DONE}),

@@ -18,7 +18,9 @@ from ops.site import Site
 
 
 def prepare(site: Site) -> None:
-    """Everything, but the storage of the servers, whose images make that themselves."""
+    """Everything but the servers' storage, which their images make; also for instances that are not there yet,
+    so that whoever starts them needs nothing else.
+    """
     if not control_plane_runs(site):
         storage.lay_policy(site)
     parts = sites.ours(site)
@@ -44,7 +46,7 @@ def main() -> int:
     try:
         described = sites.described()
         site = state.create_site(sites.SUITE, os.environ, hosts=described.hosts)
-        prepare(site)
+        prepare(sites.with_more(site, sites.seconds()))
     except SuiteError as error:
         print(error, file=sys.stderr)
         return 1

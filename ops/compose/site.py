@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ops import mesh_parts, programs, topology
@@ -22,11 +23,17 @@ INSIDE = frozenset({"kafka_controller", "envoy_admin"})
 
 def described(more: tuple[Instance, ...] = ()) -> Site:
     """The site without its secrets, as compose.yaml describes it; `more` beside the first instances."""
-    ports = topology.assign_ports(SUITE)
-    ports |= {one.name: ports[one.workload] for one in more}
     nothing = dict.fromkeys(("postgres", "supervisor", *topology.SERVICES), "")
-    plain = Site(ROOT, SUITE, ports, nothing, programs.CONTAINED, scaled=more)
-    return Site(ROOT, SUITE, ports, nothing, programs.CONTAINED, scaled=more, hosts=hosts(plain))
+    plain = Site(ROOT, SUITE, topology.assign_ports(SUITE), nothing, programs.CONTAINED)
+    return with_more(replace(plain, hosts=hosts(plain)), more)
+
+
+def with_more(site: Site, more: Iterable[Instance]) -> Site:
+    """With these instances, too: each has a host of its own, and there the port of its service."""
+    new = [one for one in more if one not in site.scaled]
+    ports = {**site.ports, **{one.name: site.ports[one.workload] for one in new}}
+    own = {**site.hosts, **{one.name: one.name for one in new}}
+    return replace(site, scaled=(*site.scaled, *new), ports=ports, hosts=own)
 
 
 def hosts(plain: Site) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ from temporalio.worker import Worker
 
 from kit.payload_keys import PayloadKey, PayloadKeys, read_keys
 from kit.payloads import data_converter
-from ops import probes, topology
+from ops import plans, probes, topology
 from ops.part import Part
 from ops.site import Site
 from ops.tests.steep import Steep
