@@ -14,8 +14,11 @@ INSTALL = $(PYTHON) -m ops.install
 RUNTIME ?= $(or $(shell cat var/suites/$(SUITE)/runtime 2>/dev/null),native)
 ifeq (compose,$(RUNTIME))
 OPS = $(PYTHON) -m ops.compose.door
-INSTALL = :
 IN_CONTAINERS := 1
+# what changes the checkout needs its environment all the same
+ifeq (,$(filter install check test-% conformance sizes format generate publish-protos record-% grpcurl,$(MAKECMDGOALS)))
+INSTALL = :
+endif
 endif
 UV := var/venv/bootstrap/bin/uv
 
@@ -134,8 +137,8 @@ grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcu
 
 ##@ Change it
 
-test: install ## Everything: checks, unit tests, then a suite of its own and all that needs one
-	@$(RUN) -m ops.run_tests
+test: install ## Everything: checks, unit tests, then a suite of its own and all that needs one (in containers: T=tests/…)
+	@$(if $(IN_CONTAINERS),$(OPS) test $(T),$(RUN) -m ops.run_tests)
 
 test-long: install ## Longer runs: random kills under load, rare failures
 	@$(RUN) -m ops.run_tests long

@@ -60,8 +60,10 @@ def exclusive(suite: str) -> Iterator[None]:
     """Held by what starts or stops a whole suite; a second one waits for the first."""
     directory = directory_of(suite)
     directory.parent.mkdir(parents=True, exist_ok=True)
-    # beside the folder, which `make reset` removes
-    with directory.with_suffix(".lock").open("w") as lock:
+    # beside the folder, which `make reset` removes; in containers, where it is a volume, inside
+    contained = bool(read_json(directory / "suite.json").get("hosts"))
+    path = directory / "exclusive.lock" if contained else directory.with_suffix(".lock")
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
