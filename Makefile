@@ -25,7 +25,7 @@ UV := var/venv/bootstrap/bin/uv
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
   lag mail approve load compare mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
-  test test-long test-unit check conformance sizes format generate publish-protos record-histories
+  test test-long test-unit test-engine check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
 ##@ Run the suite
@@ -143,8 +143,11 @@ test: install ## Everything: checks, unit tests, then a suite of its own and all
 test-long: install ## Longer runs: random kills under load, rare failures
 	@$(RUN) -m ops.run_tests long
 
+test-engine: install ## The suite in containers, from its start to its removal; says so where no engine answers
+	@$(RUN) -m pytest -m engine tests/engine
+
 test-unit: install ## The tests that need no server, in seconds: K=words of a name
-	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not long and not temporal" $(if $(K),-k "$(K)")
+	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not long and not temporal and not engine" $(if $(K),-k "$(K)")
 
 check: install ## The static checks: style, types, layers, protos, migrations, sizes
 	@$(RUN) -m ops.run_checks

@@ -29,6 +29,7 @@ from ops import (
     versions,
     workers,
 )
+from ops.compose import engines
 from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
@@ -227,4 +228,6 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
         f"Healthy in {seconds:.1f} s; memory {used / 1e9:.2f} of {total / 1e9:.0f} GB; "
         + (fetched if installed.get("seconds") else "nothing to install, 0 MB fetched")
     )
+    if engines.answers():
+        console.print("Docker answers here: `make up RUNTIME=compose` runs the same suite in containers.")
     console.print(f"Next: make demo MODE=sync{option}   make status{option}   make down{option}   make help")

@@ -30,9 +30,7 @@ def check() -> None:
     version = _said("docker compose is not installed", "compose", "version", "--short").lstrip("v")
     if _numbers(version) < COMPOSE:
         wanted = ".".join(str(number) for number in COMPOSE)
-        raise SuiteError(
-            f"docker compose {version} is too old, {wanted} is needed: update the compose plug-in"
-        )
+        raise SuiteError(f"docker compose {version} is too old: update the plug-in to {wanted} or later")
     _said(
         "no container engine answers; is it started, and may you use it?",
         "version",
@@ -46,9 +44,7 @@ def socket() -> tuple[str, int]:
     chosen = os.environ.get("DOCKER_HOST", "") or _endpoint()
     path = chosen.removeprefix("unix://")
     if path == chosen:
-        raise SuiteError(
-            f"the engine is at {chosen}: commands need one on this machine, at a unix:// address"
-        )
+        raise SuiteError(f"the engine is at {chosen}: it must be on this machine, at a unix:// address")
     # Docker Desktop runs its engine in a machine of its own, where the socket is the root user's
     in_a_machine = os.uname().sysname != "Linux" or "/.docker/desktop/" in path
     return ("/var/run/docker.sock", 0) if in_a_machine else (path, Path(path).stat().st_gid)
@@ -61,7 +57,7 @@ def _endpoint() -> str:
 
 def _said(problem: str, *words: str) -> str:
     try:
-        done = subprocess.run(("docker", *words), capture_output=True, text=True, check=False, timeout=20)  # noqa: S607
+        done = subprocess.run(("docker", *words), capture_output=True, text=True, check=False, timeout=10)  # noqa: S607
     except FileNotFoundError as error:
         raise SuiteError(f"docker is not installed: {WAY_OUT}") from error
     except subprocess.TimeoutExpired as error:

@@ -18,8 +18,8 @@ from ops.site import Site
 
 
 def prepare(site: Site) -> None:
-    """Everything but the servers' storage, which their images make; also for instances that are not there yet,
-    so that whoever starts them needs nothing else.
+    """Everything but the servers' storage, which their images make; also for instances that are not there
+    yet, so that whoever starts them needs nothing else.
     """
     if not control_plane_runs(site):
         storage.lay_policy(site)
