@@ -1,4 +1,4 @@
-"""How much memory each container may take: twice what it takes at rest, or more where work takes memory.
+"""How much memory each container may take: about twice what it takes at rest, more where work takes memory.
 
 Together at most 4 GB for the parts that stay, a test adds them up; what they take: docs/measurements.md.
 """
@@ -11,7 +11,7 @@ PART, SIDECAR, POD, ONCE, TOOL, TESTS, COLLECTOR = "96m", "40m", "8m", "256m", "
 """What containers of a kind may take unless one has a limit of its own."""
 OWN: Mapping[str, str] = {
     "kafka": "448m",
-    "postgres": "256m",
+    "postgres": "512m",  # each of up to 150 sessions takes a few MB
     "temporal": "256m",
     "mesh": "208m",  # beside it Envoy's program looks at a new policy
     "node-cache": "80m",
