@@ -57,6 +57,8 @@ BLOCKS: Mapping[str, tuple[str, Service]] = {
             "<<": "part",
             "restart": "no",
             "profiles": ["tools"],
+            # measures the parts' processes, and lets them stand still in tests
+            "pid": "host",
             "mem_limit": limits.TOOL,
             "environment": {"ORDERMESH_PROJECT": "${COMPOSE_PROJECT_NAME}"},
             "volumes": "everything",

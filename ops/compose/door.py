@@ -26,6 +26,7 @@ REMEMBERED = "runtime"
 """The file in a suite's folder by which later commands know that it runs in containers."""
 NOT_HERE = {"MESH": "off", "PAYLOAD_KEYS": "", "VERSIONED": ""}
 """What only the native suite can do, by its variable; with a value, only that value."""
+WITHOUT_MESH = frozenset({"lab_mesh"})
 
 
 class Door:
@@ -62,6 +63,10 @@ class Door:
 
     def command(self, words: Sequence[str]) -> int:
         """Every other command of `ops.cli`. Compose first makes the containers of a second instance."""
+        if words[0] in WITHOUT_MESH:
+            raise SuiteError(
+                f"{words[0]} compares with a suite without the mesh: natively only, RUNTIME=native"
+            )
         service = self._environ.get("S", "")
         if words[0] == "scale" and service in topology.SERVICES and self._environ.get("N", "1") != "1":
             containers = site.of_instance(f"{service}-{site.SECOND}")

@@ -13,6 +13,7 @@ import socket
 import struct
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -44,7 +45,11 @@ class Engine:
         self._path = path
 
     def is_running(self) -> bool:
-        """Whether any part of the suite has a container that runs."""
+        """Whether any part of the suite has a container that runs. Without the engine's socket, as under a plain
+        `docker compose run`, nobody can say: what a command needs it then finds out by itself.
+        """
+        if not Path(self._path).exists():
+            return True
         return any(row["State"] == "running" for row in self._containers().values())
 
     def states(self) -> dict[str, ProcessState]:

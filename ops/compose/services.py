@@ -166,12 +166,10 @@ def beside() -> dict[str, Service]:
     """What is no part of the suite: the operator's tool, the tests, and a collector of spans."""
     return {
         TOOL: {"<<": "tool"},
-        # a test lets a part stand still, whose process it must see
         TESTS: {
             "<<": "tool",
             **build("tests"),
             "image": images.TESTS,
-            "pid": "host",
             "mem_limit": limits.TESTS,
         },
         # it writes where it likes, and is for one's own machine only

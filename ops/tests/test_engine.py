@@ -142,6 +142,10 @@ def test_a_part_without_a_container_is_said_with_the_way_out(fake: FakeEngine) -
         engine.start("inventory")
 
 
+def test_without_the_socket_of_an_engine_a_command_is_let_try(tmp_path: Path) -> None:
+    assert Engine(PROJECT, str(tmp_path / "nobody")).is_running()
+
+
 def test_an_engine_that_does_not_answer_is_said(tmp_path: Path) -> None:
     with pytest.raises(SuiteError, match="the container engine does not answer at"):
         Engine(PROJECT, str(tmp_path / "nobody")).states()
