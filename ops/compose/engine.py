@@ -45,8 +45,8 @@ class Engine:
         self._path = path
 
     def is_running(self) -> bool:
-        """Whether any part of the suite has a container that runs. Without the engine's socket, as under plain
-        `docker compose run`, nobody can say: what a command needs it then finds out by itself.
+        """Whether any part of the suite has a container that runs. Without the engine's socket (under plain
+        `docker compose run`) nobody can say; what a command needs it then finds out by itself.
         """
         if not Path(self._path).exists():
             return True
