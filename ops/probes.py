@@ -138,8 +138,8 @@ async def _temporal(site: Site, part: Part) -> str | None:
     return None
 
 
-async def _get(port: int, path: str) -> bytes:
-    return await _answer(*await asyncio.open_connection(HOST, port), path)
+async def _get(site: Site, port: str, path: str) -> bytes:
+    return await _answer(*await asyncio.open_connection(site.host(port), site.ports[port]), path)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
@@ -150,7 +150,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
 
 
 async def _envoy(site: Site, part: Part) -> str | None:
-    return None if b"LIVE" in await _get(site.ports["envoy_admin"], "/ready") else "admin /ready: not live"
+    return None if b"LIVE" in await _get(site, "envoy_admin", "/ready") else "admin /ready: not live"
 
 
 async def _sidecar(site: Site, part: Part) -> str | None:
@@ -162,7 +162,7 @@ async def _sidecar(site: Site, part: Part) -> str | None:
 
 
 async def _http(site: Site, part: Part) -> str | None:
-    answer = await _get(site.ports[part.ports[0]], "/healthz")
+    answer = await _get(site, part.ports[0], "/healthz")
     return None if answer.startswith(b"HTTP/1.1 200") else "/healthz: not 200"
 
 

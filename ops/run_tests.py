@@ -100,6 +100,9 @@ def suite_stages() -> list[int]:
         stage(f"audit of suite {SUITE}", "-m", "ops.cli", "audit"),
         # last, for it leaves payments and reservations that no order explains
         stage("conformance of every service", *marked, CONFORMANCE, environ=environ),
+        stage(
+            "the suite in containers, if an engine answers", "-m", "pytest", "-m", "engine", "tests/engine"
+        ),
     ]
 
 
