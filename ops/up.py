@@ -30,6 +30,7 @@ from ops import (
     workers,
 )
 from ops.compose import engines
+from ops.compose.door import REMEMBERED
 from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
@@ -171,6 +172,7 @@ def up(name: str, console: Console) -> int:
         processes.end(processes.left_behind(suite.directory))
         storage.lay_policy(suite.site)
     check_machine(suite, was_running)
+    (suite.directory / REMEMBERED).unlink(missing_ok=True)  # from now on it is a native one
     suite = Suite(versions.choose(suite.site, os.environ))
     before = {part: found.pid for part, found in suite.states().items()}
     failures, stay = bring(suite, console)
