@@ -1,4 +1,4 @@
-"""What a request carries with it: who calls, and how long the answer is awaited."""
+"""What a request carries with it: who calls, by which token, and how long the answer is awaited."""
 
 import asyncio
 import uuid
@@ -24,6 +24,7 @@ class Caller:
 
 
 _caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
+_authorization: ContextVar[str | None] = ContextVar("authorization", default=None)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -40,6 +41,16 @@ def caller() -> Caller:
             "unauthenticated", "TOKEN_MISSING", "call with metadata `authorization: Bearer <token>`"
         )
     return found
+
+
+def set_authorization(header: str | None) -> None:
+    """Remember the header that proved who calls, for this task and the calls that it makes for the user."""
+    _authorization.set(header)
+
+
+def authorization() -> str | None:
+    """The `authorization` header of the user who calls; None where the call is nobody's."""
+    return _authorization.get()
 
 
 def set_deadline(seconds: float | None) -> None:

@@ -1,7 +1,8 @@
 """Calls to other services: one long-lived channel a peer, plain gRPC.
 
 Encryption, retries and circuit breaking are the sidecar's. What a call passes on is the trace and what
-is left of the deadline. What it raises says whether the peer has decided (`Refused`) or not (`Unanswered`).
+is left of the deadline; the user's token only where the caller acts for a user. What it raises says whether
+the peer has decided (`Refused`) or not (`Unanswered`).
 """
 
 import asyncio
@@ -50,10 +51,11 @@ class Unanswered(Problem):
 
 
 class Peer:
-    """One service that we call."""
+    """One service that we call; `for_user` in the name of the user whose request is being answered."""
 
-    def __init__(self, name: str, address: str) -> None:
+    def __init__(self, name: str, address: str, *, for_user: bool = False) -> None:
         self.name = name
+        self._for_user = for_user
         self.channel = grpc.aio.insecure_channel(
             address, options=[("grpc.default_authority", name), *_OPTIONS], interceptors=_interceptors(name)
         )
@@ -65,12 +67,18 @@ class Peer:
     ) -> A:
         """Call once. Raises Refused or Unanswered."""
         await self._connected()
-        metadata = (("traceparent", telemetry.traceparent()),)
         try:
-            answer: A = await method(request, timeout=call.remaining(CALL_SECONDS), metadata=metadata)  # type: ignore[misc]
+            answer: A = await method(  # type: ignore[misc]
+                request, timeout=call.remaining(CALL_SECONDS), metadata=self._metadata()
+            )
         except grpc.aio.AioRpcError as error:
             raise self._problem(error) from error
         return answer
+
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        trace = ("traceparent", telemetry.traceparent())
+        token = call.authorization() if self._for_user else None
+        return (trace, ("authorization", token)) if token else (trace,)
 
     async def _connected(self) -> None:
         """Wait shortly for a connection: only before the call can it be known that nothing was sent."""

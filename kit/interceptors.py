@@ -136,7 +136,9 @@ class Guard:
         call.set_deadline(seconds)
         if isinstance(request, Unusable):
             raise request.problem
-        call.set_caller(await self._authorise(method, headers))
+        caller = await self._authorise(method, headers)
+        call.set_caller(caller)
+        call.set_authorization(headers.get("authorization") if caller else None)
         if violations := protovalidate.collect_violations(request):
             raise problem_of(violations)
         return seconds

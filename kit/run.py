@@ -45,6 +45,19 @@ class Engine(Protocol):
         """Leave it."""
 
 
+class Stateless:
+    """The engine of a process that keeps nothing: it can do its work as soon as it is there."""
+
+    async def open(self) -> None:
+        """There is nothing to connect to."""
+
+    async def check(self) -> None:
+        """Nothing can be missing."""
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 class Closing(Protocol):
     """A connection to somebody else that is kept for the life of the process."""
 

@@ -56,6 +56,7 @@ IDENTITIES: Mapping[str, Role] = {
     "worker": Role.SERVICE,
     "edge": Role.EDGE,
     "operator": Role.OPERATOR,
+    "overview": Role.BFF,
     # not there yet; named here, so that nobody else takes the names, and so that default deny covers them
     "bff-web": Role.BFF,
     "bff-mobile": Role.BFF,
@@ -69,6 +70,7 @@ PUBLIC = frozenset(
         "ordermesh.products.v1.ProductsService",
         "ordermesh.orders.v1.OrdersService",
         "ordermesh.shipping.v1.TrackingService",
+        "ordermesh.overview.v1.OverviewService",
     }
 )
 """The proto services of which the public entry lets anything through."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from string import Template
 from typing import Any
 
 import yaml
 
-from ops import mesh_parts, public_doors
+from ops import edge_certificate, mesh_parts, public_doors
 from ops.site import Instance, Site
 
 CONNECT_SECONDS = "1s"
+TLS = "envoy.extensions.transport_sockets.tls.v3"
 HTTP2 = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 
 
@@ -109,7 +111,36 @@ def _doors(site: Site, name: str) -> Any:
             manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
             public_doors.open_to_browsers(site.root, manager)
     _observed(site, name, doors)
+    if name == "edge":
+        listeners = doors["static_resources"]["listeners"]
+        listeners += [_by_tls(site, listener) for listener in listeners]
     return doors
+
+
+def _by_tls(site: Site, plain: Any) -> Any:
+    """The same door once more, for callers who want it encrypted."""
+    folder = site.state / "run" if site.contained else site.tls
+    listener = deepcopy(plain)
+    listener["name"] = "edge_tls"
+    listener["address"]["socket_address"]["port_value"] = site.ports["edge_tls"]
+    for chain in listener["filter_chains"]:
+        chain["transport_socket"] = {
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": f"type.googleapis.com/{TLS}.DownstreamTlsContext",
+                "common_tls_context": {
+                    "alpn_protocols": ["h2", "http/1.1"],
+                    "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
+                    "tls_certificates": [
+                        {
+                            "certificate_chain": {"filename": str(folder / edge_certificate.CERTIFICATE)},
+                            "private_key": {"filename": str(folder / edge_certificate.KEY)},
+                        }
+                    ],
+                },
+            },
+        }
+    return listener
 
 
 def _straight(site: Site, callee: str) -> dict[str, Any]:

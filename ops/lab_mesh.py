@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -49,16 +49,25 @@ def beside(name: str) -> Iterator[Suite]:
     """A suite without the mesh, for the length of a block."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("PORT_")}
     environment = {**kept, "SUITE": name, "MESH": "off"}
-    up, reset = ([sys.executable, "-m", "ops.cli", command] for command in ("up", "reset"))
     try:
-        done = subprocess.run(
-            up, cwd=state.ROOT, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise SuiteError(f"the suite without the mesh did not start:\n{done.stdout}{done.stderr}")
+        _said("up", environment)
         yield Suite.load(name)
     finally:
-        subprocess.run(reset, cwd=state.ROOT, env=environment, capture_output=True, check=False)
+        _said("reset", environment)
+
+
+def _said(command: str, environment: Mapping[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ops.cli", command],
+        cwd=state.ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise SuiteError(f"`{command}` of the suite without the mesh failed:\n{done.stdout}")
 
 
 def rounds(suite: Suite, orders: int) -> Iterator[Measured]:

@@ -69,7 +69,7 @@ def metrics(suite: SuiteName = "main") -> None:
         else:
             found += mesh_metrics.pairs(name, stats)
     # not the control plane, the own application and what describes the services
-    show(mesh_tables.metrics([pair for pair in found if pair.callee in topology.SERVICES]))
+    show(mesh_tables.metrics([pair for pair in found if pair.callee in topology.WORKLOADS]))
 
 
 def _show_policy_state(control: ControlPlane) -> None:

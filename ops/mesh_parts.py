@@ -22,7 +22,9 @@ SIDECAR = "sidecar"
 
 
 def members(site: Site, instances: Iterable[Instance]) -> tuple[Part, ...]:
-    """The control plane, its cache, and a sidecar beside each instance: what there is in the mesh only."""
+    """The control plane, its cache, and a sidecar beside each instance; nothing without the mesh."""
+    if not site.mesh:
+        return ()
     return (control_plane(site), node_cache(site), *(sidecar(site, one) for one in instances))
 
 
@@ -73,7 +75,7 @@ def entries(site: Site) -> tuple[Part, ...]:
         Part(
             edge,
             servers.envoy(site, edge, threads=EDGE_THREADS),
-            (edge,) if site.contained else (edge, "envoy_admin"),
+            (edge, "edge_tls") if site.contained else (edge, "edge_tls", "envoy_admin"),
             ProbeKind.SIDECAR if site.contained else ProbeKind.ENVOY,
             needs=needs,
             asked=(site.socket(edge, "admin"),) if site.contained else (),

@@ -26,6 +26,7 @@ PUBLIC = (
     "ordermesh.products.v1.ProductsService",
     "ordermesh.orders.v1.OrdersService",
     "ordermesh.shipping.v1.TrackingService",
+    "ordermesh.overview.v1.OverviewService",
 )
 NOT_IN_THE_MESH = "ordermesh.mesh."
 """The control plane's API: on a socket of its own, behind no door of the edge."""

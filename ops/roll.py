@@ -31,12 +31,12 @@ def roll(
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
     """Restart all instances of a service, or of all services, one after the other."""
-    if service and service not in topology.SERVICES:
-        raise SuiteError(f"S={service}: it is one of {', '.join(topology.SERVICES)}")
+    if service and service not in topology.WORKLOADS:
+        raise SuiteError(f"S={service}: it is one of {', '.join(topology.WORKLOADS)}")
     with state.exclusive(suite):
         running = Suite.load(suite)
         with mesh_client.control_plane(running) as control:
-            for name in [service] if service else topology.SERVICES:
+            for name in [service] if service else topology.WORKLOADS:
                 for instance in running.site.instances(name):
                     began = time.monotonic()
                     restarted(running, control, instance)

@@ -44,6 +44,7 @@ def checks() -> list[Check]:
             "kit",
             "mesh",
             "services",
+            "bff",
             "workflows",
             "ops",
             "tests",

@@ -27,7 +27,7 @@ READY_SECONDS = 60.0
 
 
 def scale(
-    service: Annotated[str, typer.Option(envvar="S", help="A service, as `make status` lists them.")] = "",
+    service: Annotated[str, typer.Option(envvar="S", help="A service or front of the suite.")] = "",
     number: Annotated[int, typer.Option(envvar="N", help="How many instances.")] = 0,
     version: Annotated[
         str, typer.Option(envvar="VERSION", parser=arguments.word("VERSION", "v2"), help="Of new instances.")
@@ -35,8 +35,8 @@ def scale(
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
     """Start or stop instances until there are so many, and show them."""
-    if service not in topology.SERVICES:
-        raise SuiteError(f"S={service}: it is one of {', '.join(topology.SERVICES)}")
+    if service not in topology.WORKLOADS:
+        raise SuiteError(f"S={service}: it is one of {', '.join(topology.WORKLOADS)}")
     with state.exclusive(suite):
         running = Suite.load(suite)
         most = MOST_CONTAINED if running.site.contained else MOST

@@ -79,6 +79,11 @@ class Site:
         return self.root / self.state
 
     @property
+    def tls(self) -> Path:
+        """The folder of the edge's certificate and of its authority, relative to the checkout."""
+        return self.state / "tls"
+
+    @property
     def builds(self) -> Path:
         """The folder of the code of each build of the worker."""
         return self.directory / "workers"

@@ -13,9 +13,10 @@ import subprocess
 import uuid
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import bootstraps, mesh_parts, servers, sockets, topology
+from ops import bootstraps, edge_certificate, mesh_parts, servers, sockets, topology
 from ops.errors import SuiteError
 from ops.part import Part
 from ops.plans import base_environment
@@ -72,6 +73,11 @@ def prepare_kafka(site: Site) -> None:
 
 def prepare_entry(site: Site, name: str) -> None:
     """Render an entry's configuration with today's ports; in the mesh it gets its credential, too."""
+    if name == "edge":
+        edge_certificate.ensure(site.root / site.tls, datetime.now(UTC))
+        if site.contained:  # it sees its own key there, and not the authority's
+            for file in (edge_certificate.CERTIFICATE, edge_certificate.KEY):
+                write_private(site.prepared(name, "run") / file, (site.root / site.tls / file).read_text())
     if site.mesh:
         text = bootstraps.entry(site, name, credential(site, Instance(name, name)))
     else:

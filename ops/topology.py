@@ -38,8 +38,10 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "temporal_metrics": 15064,
     "codec": 15065,
     "shipping": 15059,
+    "overview": 15061,
+    "edge_tls": 8443,
 }
-PUBLISHED = ("edge", "operator", "temporal_ui")
+PUBLISHED = ("edge", "edge_tls", "operator", "temporal_ui")
 """The ports that are open outside where the parts are in containers: on the machine's loopback only."""
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
@@ -58,13 +60,25 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 }
 SERVERS = frozenset({"kafka", "postgres", "temporal"})
 """The engines that we run and did not write."""
+FRONTS: Mapping[str, tuple[str, ...]] = {
+    "overview": ("orders", "users", "products", "payments", "shipping"),
+}
+"""Parts that stand between a caller and the services, in the caller's name, and whom each calls. They keep
+nothing: no database, no events. Like services they have sidecars, and as many instances as are wanted.
+"""
+WORKLOADS: Mapping[str, tuple[str, ...]] = {**SERVICES, **FRONTS}
+"""What serves calls, may be scaled and is restarted instance by instance."""
 GIVES_WAY = frozenset({"notifications", "mail", "analytics"})
 """Parts that no customer waits for: where the cores are few they must not slow the others down."""
 DIRECT = frozenset({"kafka", "smtp", "temporal"})
 """What is called past the mesh: it speaks another protocol, and wants credentials of its own."""
 TELLS_ONLY = frozenset({"shipping"})
 """Services that publish events and consume none."""
-FOLDERS = {name: f"services/{name}" for name in SERVICES} | {"processor": "services/payments/processor"}
+FOLDERS = (
+    {name: f"services/{name}" for name in SERVICES}
+    | {"processor": "services/payments/processor"}
+    | {name: f"bff/{name.removeprefix('bff-')}" for name in FRONTS}
+)
 
 
 def assign_ports(suite: str, overrides: Mapping[str, int] | None = None) -> dict[str, int]:
@@ -81,6 +95,7 @@ def urls(ports: Mapping[str, int]) -> dict[str, str]:
     """What a person opens or calls, by what it is for."""
     return {
         "edge": f"http://localhost:{ports['edge']}",
+        "edge_tls": f"https://localhost:{ports['edge_tls']}",
         "operator": f"http://localhost:{ports['operator']}",
         "temporal_ui": f"http://localhost:{ports['temporal_ui']}",
         "temporal": f"localhost:{ports['temporal']}",
@@ -95,37 +110,44 @@ def readers() -> list[str]:
     return [name for name, peers in SERVICES.items() if "kafka" in peers and name not in TELLS_ONLY]
 
 
-def service_environment(site: Site, instance: Instance) -> dict[str, str]:
-    """Exactly the variables that one service knows; an unknown one would stop it."""
-    name, prefix = instance.workload, instance.workload.upper()
+def prefix_of(workload: str) -> str:
+    """What the names of a workload's variables begin with."""
+    return workload.upper().replace("-", "_")
+
+
+def environment_of(site: Site, instance: Instance) -> dict[str, str]:
+    """Exactly the variables that one service or front knows; an unknown one would stop it."""
+    name, prefix = instance.workload, prefix_of(instance.workload)
     environment = site.spans(prefix) | {
         f"{prefix}_LISTEN": site.application(instance.name),
-        f"{prefix}_DATABASE_URL": site.database_url(name),
         f"{prefix}_PROFILE": "dev",
     }
-    if "temporal" in SERVICES[name]:
+    if name in SERVICES:
+        environment[f"{prefix}_DATABASE_URL"] = site.database_url(name)
+    if "temporal" in WORKLOADS[name]:
         environment |= site.payload_environment(prefix)
         environment[f"{prefix}_TEMPORAL_UI"] = f"http://localhost:{site.ports['temporal_ui']}"
     return environment | {
         f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer)
         if peer in DIRECT
         else site.peer(instance.name, peer)
-        for peer in SERVICES[name]
+        for peer in WORKLOADS[name]
     }
 
 
-def service(site: Site, instance: Instance) -> Part:
-    """One of the suite's own services, with its own database; its instances share that."""
+def workload(site: Site, instance: Instance) -> Part:
+    """One of the suite's own services, with its own database, which its instances share; or a front."""
     name = instance.workload
+    kept = ("postgres",) if name in SERVICES else ()
     return Part(
         name=instance.name,
         command=(str(site.python), "-m", FOLDERS[name].replace("/", ".")),
         ports=() if site.mesh else (instance.name,),
         probe=ProbeKind.GRPC,
-        environment=service_environment(site, instance),
+        environment=environment_of(site, instance),
         # the first one migrates
-        needs=("postgres",) if instance.name == name else ("postgres", name),
-        database=name,
+        needs=kept if instance.name == name else (*kept, name),
+        database=name if kept else None,
         stop_seconds=15,
         asked=(site.application(instance.name),),
         nice=NICE if name in GIVES_WAY else 0,
@@ -191,12 +213,12 @@ def codec_parts(site: Site) -> tuple[Part, ...]:
 
 
 def served(site: Site) -> tuple[Instance, ...]:
-    """Every instance of every service."""
-    return tuple(one for name in SERVICES for one in site.instances(name))
+    """Every instance of every service and front."""
+    return tuple(one for name in WORKLOADS for one in site.instances(name))
 
 
 def with_sidecars(site: Site) -> tuple[Instance, ...]:
-    """Every instance that has a sidecar beside it in the mesh: those of services, and the worker."""
+    """Every instance that has a sidecar beside it in the mesh: all that serve calls, and the worker."""
     return (*served(site), Instance(workers.CURRENT, workers.CURRENT))
 
 
@@ -207,9 +229,8 @@ def is_launched(site: Site, part: str) -> bool:
 
 def all_parts(site: Site) -> tuple[Part, ...]:
     """Every part, in the order in which they are started and listed."""
-    services = tuple(service(site, one) for one in served(site))
-    entries = mesh_parts.entries(site)
-    mesh = (*mesh_parts.members(site, with_sidecars(site)), *entries) if site.mesh else entries
+    workloads = tuple(workload(site, one) for one in served(site))
+    mesh = (*mesh_parts.members(site, with_sidecars(site)), *mesh_parts.entries(site))
     return (
-        server_parts(site) + mesh + tool_parts(site) + codec_parts(site) + (*services, *workers.parts(site))
+        server_parts(site) + mesh + tool_parts(site) + codec_parts(site) + (*workloads, *workers.parts(site))
     )

@@ -214,6 +214,8 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     console.print(f"\nOrderMesh is {did}: suite {suite.name}, all parts healthy.\n")
     addresses = suite.urls
     console.print(f"  edge (public)      {addresses['edge']}   gRPC with reflection: grpcurl -plaintext")
+    console.print(f"  REST               {addresses['edge']}/api/v1   described at /api/v1/openapi.json")
+    console.print(f"  edge by TLS        {addresses['edge_tls']}   curl --cacert {suite.site.tls}/ca.crt")
     console.print(f"  edge (operator)    {addresses['operator']}   every RPC of every service")
     console.print(f"  Temporal UI        {addresses['temporal_ui']}   gRPC {addresses['temporal']}")
     console.print(f"  Kafka              {addresses['kafka']}")

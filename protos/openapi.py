@@ -44,6 +44,19 @@ ERROR: Json = {
         },
     },
 }
+PROBLEM: Json = {
+    "type": "object",
+    "description": "RFC 9457: what is no HTTP at all is refused before it is known what was called.",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "description": "Always about:blank: the status says what it is."},
+        "title": {"type": "string", "description": "The status in words."},
+        "status": {"type": "integer", "format": "int32", "description": "The HTTP status."},
+        "detail": {"type": "string", "description": "For developers; not stable."},
+        "code": {"type": "string", "description": "The reason; stable."},
+        "traceId": {"type": "string", "description": "Names the call in logs; empty before it was read."},
+    },
+}
 BEARER: Json = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "Of SignIn."}
 KNOWN: Mapping[str, Json] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
@@ -70,7 +83,7 @@ def document(files: FileDescriptorSet) -> Json:
 class _Writer:
     def __init__(self, protos: Protos) -> None:
         self._protos = protos
-        self._schemas: dict[str, Json] = {"Status": ERROR}
+        self._schemas: dict[str, Json] = {"Status": ERROR, "Problem": PROBLEM}
         self._named: dict[str, str] = {}
 
     def document(self) -> Json:
@@ -80,7 +93,8 @@ class _Writer:
             tag = rpc.service.rsplit(".", 1)[-1].removesuffix("Service").lower()
             tags[tag] = {"name": tag, "description": self._protos.services[rpc.service].comment}
             paths.setdefault(rpc.path, {})[rpc.verb] = self._operation(rpc, tag)
-        error = {"description": "Refused or failed.", "content": _json(_ref("Status"))}
+        problem = {"application/problem+json": {"schema": _ref("Problem")}}
+        error = {"description": "Refused or failed.", "content": _json(_ref("Status")) | problem}
         return ABOUT | {
             "tags": [tags[name] for name in sorted(tags)],
             "paths": dict(sorted(paths.items())),
@@ -151,7 +165,7 @@ class _Writer:
 
     def _short(self, name: str) -> str:
         short = name.rsplit(".", 1)[-1]
-        if self._named.setdefault(short, name) != name or short == "Status":
+        if self._named.setdefault(short, name) != name or short in ("Status", "Problem"):
             raise Unknown(f"two schemas would have the name {short}; one is {name}")
         return short
 

@@ -34,12 +34,12 @@ class Inventory(inventory_service_pb2_grpc.InventoryServiceServicer):
     async def Restock(self, request: Any, context: Any) -> Any: ...
 
 
-async def call_of(folder: Path, behaviour: Behaviour) -> Any:
+async def call_of(folder: Path, behaviour: Behaviour, *, for_user: bool = False) -> Any:
     server = grpc.aio.server()
     inventory_service_pb2_grpc.add_InventoryServiceServicer_to_server(Inventory(behaviour), server)
     server.add_insecure_port(f"unix:{folder}/socket")
     await server.start()
-    peer = Peer("inventory", f"unix:{folder}/socket")
+    peer = Peer("inventory", f"unix:{folder}/socket", for_user=for_user)
     try:
         return await peer.call(
             inventory_service_pb2_grpc.InventoryServiceStub(peer.channel).GetStock, REQUEST
@@ -99,3 +99,27 @@ async def test_a_peer_that_never_answers_is_left_after_the_deadline(tmp_path: Pa
     with pytest.raises(Unanswered) as caught:
         await call_of(tmp_path, hang)
     assert caught.value.details["cause"] == "DEADLINE_EXCEEDED"
+
+
+async def tokens_at_the_peer(folder: Path, header: str | None, *, for_user: bool) -> list[str]:
+    seen: list[str] = []
+
+    async def look(context: Any) -> Any:
+        seen.extend(value for key, value in context.invocation_metadata() if key == "authorization")
+        return pb.GetStockResponse()
+
+    call.set_authorization(header)
+    await call_of(folder, look, for_user=for_user)
+    return seen
+
+
+async def test_a_peer_that_is_called_for_the_user_gets_the_users_token(tmp_path: Path) -> None:
+    assert await tokens_at_the_peer(tmp_path, "Bearer ada", for_user=True) == ["Bearer ada"]
+
+
+async def test_a_call_for_nobody_carries_no_token(tmp_path: Path) -> None:
+    assert await tokens_at_the_peer(tmp_path, None, for_user=True) == []
+
+
+async def test_a_peer_of_a_service_never_sees_the_users_token(tmp_path: Path) -> None:
+    assert await tokens_at_the_peer(tmp_path, "Bearer ada", for_user=False) == []

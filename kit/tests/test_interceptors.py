@@ -37,6 +37,7 @@ class Probe:
 
     async def ReleaseStock(self, request: Any, context: Any) -> pb.ReleaseStockResponse:
         self.seen = {"remaining": call.remaining(1000), "trace": telemetry.trace_id()}
+        self.seen["authorization"] = call.authorization()
         return pb.ReleaseStockResponse()
 
     async def CommitStock(self, request: Any, context: Any) -> pb.CommitStockResponse:
@@ -51,7 +52,7 @@ class Probe:
         return pb.GetStockResponse()
 
     async def Restock(self, request: Any, context: Any) -> pb.RestockResponse:
-        self.seen = {"caller": call.caller()}
+        self.seen = {"caller": call.caller(), "authorization": call.authorization()}
         return pb.RestockResponse()
 
 
@@ -135,6 +136,16 @@ async def test_who_may_call_what_by_which_entry(
             assert (await refused(work)).reason == reason
         else:
             await work
+
+
+async def test_a_users_token_is_kept_for_the_calls_made_for_the_user_and_for_no_other(tmp_path: Path) -> None:
+    issuer = Issuer()
+    metadata = issuer.authorization(uuid.UUID(int=7), "operator")
+    async with served(tmp_path, issuer) as (probe, stub):
+        await stub.Restock(RESTOCK, metadata=metadata)
+        assert probe.seen["authorization"] == metadata[0][1]
+        await stub.ReleaseStock(RELEASE, metadata=metadata)
+        assert probe.seen["authorization"] is None
 
 
 async def test_a_message_that_is_too_large_is_told_so_before_it_is_decoded(tmp_path: Path) -> None:

@@ -29,8 +29,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def wirings() -> dict[str, str]:
-    """The text of each service's wiring, by workload."""
-    return {path.parent.name: path.read_text() for path in (ROOT / "services").rglob("wiring.py")}
+    """The text of each wiring of a service or front, by workload."""
+    paths = [*(ROOT / "services").rglob("wiring.py"), *(ROOT / "bff").rglob("wiring.py")]
+    return {path.parent.name: path.read_text() for path in paths}
 
 
 def test_a_workload_serves_what_its_wiring_registers() -> None:

@@ -28,7 +28,8 @@ HEAD = """\
 # No secret stands here: `setup` makes them, and gives each part a plan in a volume that no other part sees.
 # Beside each application stands its sidecar, in one network that a third container, the pod, holds for both.
 # Profiles: tools (what `make` runs its commands in), scaled (one more of each service), observability
-# (say OTLP=otel-lgtm:4317 too). Ports that are open outside: PORT_EDGE, PORT_OPERATOR, PORT_TEMPORAL_UI.
+# (say OTLP=otel-lgtm:4317 too). Ports that are open outside: PORT_EDGE, PORT_EDGE_TLS, PORT_OPERATOR and
+# PORT_TEMPORAL_UI.
 
 name: ordermesh
 """

@@ -43,8 +43,19 @@ class Door:
         engines.check()
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / REMEMBERED).write_text("compose\n")
-        code = self.compose("up", "--detach", "--build", "--remove-orphans")
+        code = self.compose("up", "--detach", "--build", "--remove-orphans") or self._show_authority()
         return code or self.run("-m", "ops.compose.ready")
+
+    def _show_authority(self) -> int:
+        """Lay the certificate of the edge's authority where it is natively: who calls by TLS trusts it."""
+        place = Path("tls", "ca.crt")
+        words = ("run", "--rm", "--no-deps", "--no-TTY", "ops", "cat", f"var/suites/{site.SUITE}/{place}")
+        done = subprocess.run(
+            self._command(*words), cwd=ROOT, env=self._whole(), capture_output=True, check=False
+        )
+        (self._folder / place).parent.mkdir(exist_ok=True)
+        (self._folder / place).write_bytes(done.stdout)
+        return done.returncode
 
     def down(self) -> int:
         """Stop everything; data stays in its volumes."""
@@ -68,7 +79,7 @@ class Door:
                 f"{words[0]} compares with a suite without the mesh: natively only, RUNTIME=native"
             )
         service = self._environ.get("S", "")
-        if words[0] == "scale" and service in topology.SERVICES and self._environ.get("N", "1") != "1":
+        if words[0] == "scale" and service in topology.WORKLOADS and self._environ.get("N", "1") != "1":
             containers = site.of_instance(f"{service}-{site.SECOND}")
             made = self.compose("--profile", "scaled", "up", "--no-start", "--no-recreate", *containers)
             if made:
@@ -92,8 +103,10 @@ class Door:
 
     def compose(self, *words: str) -> int:
         """Call `docker compose` for this suite; its exit status."""
-        command = ("docker", "compose", "--project-name", f"ordermesh-{self.suite}", *words)
-        return subprocess.run(command, cwd=ROOT, env=self._whole(), check=False).returncode
+        return subprocess.run(self._command(*words), cwd=ROOT, env=self._whole(), check=False).returncode
+
+    def _command(self, *words: str) -> tuple[str, ...]:
+        return ("docker", "compose", "--project-name", f"ordermesh-{self.suite}", *words)
 
     def _whole(self) -> dict[str, str]:
         """The caller's environment, with the ports of this suite unless he has chosen others."""

@@ -31,11 +31,8 @@ async def failures(suite: Suite) -> list[Failure]:
 def where(environ: dict[str, str]) -> dict[str, str]:
     """What is open outside of the containers, by what it is for."""
     ports = topology.assign_ports(SUITE)
-    return {
-        name: f"http://localhost:{environ.get(f'PORT_{name.upper()}', port)}"
-        for name, port in ports.items()
-        if name in topology.PUBLISHED
-    }
+    chosen = {name: int(environ.get(f"PORT_{name.upper()}", port)) for name, port in ports.items()}
+    return {name: url for name, url in topology.urls(chosen).items() if name in topology.PUBLISHED}
 
 
 def main() -> int:

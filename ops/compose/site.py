@@ -49,7 +49,7 @@ def instance_of(part: str) -> str:
 
 def seconds() -> tuple[Instance, ...]:
     """One more instance of every service: what the profile `scaled` adds."""
-    return tuple(Instance(f"{name}-{SECOND}", name) for name in topology.SERVICES)
+    return tuple(Instance(f"{name}-{SECOND}", name) for name in topology.WORKLOADS)
 
 
 def of_instance(name: str) -> tuple[str, str, str]:

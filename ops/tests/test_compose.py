@@ -63,14 +63,15 @@ def test_every_part_is_a_service_and_every_other_service_has_a_reason() -> None:
     assert set(SERVICES) == set(PARTS) | pods | once | beside
 
 
-def test_only_three_ports_are_open_outside_and_on_loopback_only() -> None:
+def test_only_the_entries_and_the_temporal_ui_are_open_outside_and_on_loopback_only() -> None:
     found = {
-        name: re.fullmatch(r"127\.0\.0\.1:\$\{PORT_([A-Z_]+):-(\d+)\}:(\d+)", port)
+        (name, port): re.fullmatch(r"127\.0\.0\.1:\$\{PORT_([A-Z_]+):-(\d+)\}:(\d+)", port)
         for name, service in SERVICES.items()
         if "profiles" not in service
         for port in service.get("ports", ())
     }
-    assert set(found) == {"edge", "operator", "temporal"}
+    assert {name for name, _ in found} == {"edge", "operator", "temporal"}
+    assert len(found) == len(topology.PUBLISHED)
     for match in found.values():
         assert match is not None
         assert match[2] == match[3] == str(topology.DEFAULT_PORTS[match[1].lower()])

@@ -48,7 +48,8 @@ def made(suite: str) -> door.Door:
 def test_up_is_remembered_and_starts_all_then_waits_in_a_container(calls: Path) -> None:
     assert made("main").up() == 0
     assert (calls.parent / "var/suites/main/runtime").read_text() == "compose\n"
-    up, ready = calls.read_text().splitlines()
+    up, authority, ready = calls.read_text().splitlines()
+    assert authority.endswith("cat var/suites/main/tls/ca.crt")
     assert up == "8080 compose --project-name ordermesh-main up --detach --build --remove-orphans"
     assert " run --rm --no-deps " in ready
     assert ready.endswith("ops var/venv/app/bin/python -m ops.compose.ready")

@@ -114,7 +114,7 @@ def test_a_part_sees_certificates_of_the_caller_and_none_of_the_rest(site: Site)
 
 
 def test_a_plan_holds_the_whole_environment_and_is_private(site: Site) -> None:
-    orders = topology.service(site, Instance("orders", "orders"))
+    orders = topology.workload(site, Instance("orders", "orders"))
     plans.write_plans(site, [orders])
     path = site.directory / "env" / "orders.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600

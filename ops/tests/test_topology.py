@@ -42,13 +42,13 @@ def test_in_the_mesh_a_service_s_port_is_its_sidecar_s(encrypting: Site) -> None
     # nobody calls the worker
     assert sorted([*used, "supervisor", "worker"]) == sorted(topology.DEFAULT_PORTS)
     parts = {part.name: part for part in topology.all_parts(encrypting)}
-    for name in topology.SERVICES:
+    for name in topology.WORKLOADS:
         assert (parts[name].ports, parts[f"{name}-sidecar"].ports) == ((), (name,))
 
 
 def test_in_the_mesh_every_peer_is_called_by_the_instance_s_own_sidecar(site: Site) -> None:
     second = Instance("orders-2", "orders")
-    environment = topology.service_environment(site, second)
+    environment = topology.environment_of(site, second)
     egress = f"unix:{site.socket('orders-2', 'egress')}"
     peers = {name: value for name, value in environment.items() if value.startswith("unix:")}
     assert peers.pop("ORDERS_LISTEN") == f"unix:{site.socket('orders-2', 'app')}"
@@ -58,9 +58,16 @@ def test_in_the_mesh_every_peer_is_called_by_the_instance_s_own_sidecar(site: Si
     ) - topology.DIRECT
 
 
-def test_every_service_and_the_worker_has_a_sidecar(site: Site) -> None:
+def test_every_service_every_front_and_the_worker_has_a_sidecar(site: Site) -> None:
     names = {part.name for part in topology.all_parts(site)}
-    assert {mesh_parts.beside(name) for name in (*topology.SERVICES, "worker")} <= names
+    assert {mesh_parts.beside(name) for name in (*topology.WORKLOADS, "worker")} <= names
+
+
+def test_without_the_mesh_there_is_nothing_of_it(site: Site) -> None:
+    straight = replace(site, mesh=False)
+    assert mesh_parts.members(straight, topology.with_sidecars(straight)) == ()
+    named = {part.name for part in topology.all_parts(straight)}
+    assert not named & {part.name for part in mesh_parts.members(site, topology.with_sidecars(site))}
 
 
 def test_a_part_needs_only_parts_that_exist(site: Site) -> None:
@@ -97,7 +104,7 @@ def test_with_keys_the_ui_is_told_where_to_decrypt(encrypting: Site) -> None:
 
 
 def test_a_service_is_told_its_peers_and_nothing_else(site: Site) -> None:
-    environment = topology.service_environment(replace(site, mesh=False), Instance("orders", "orders"))
+    environment = topology.environment_of(replace(site, mesh=False), Instance("orders", "orders"))
     assert set(environment) == {
         "ORDERS_LISTEN",
         "ORDERS_DATABASE_URL",
@@ -113,6 +120,13 @@ def test_a_service_is_told_its_peers_and_nothing_else(site: Site) -> None:
     }
     assert environment["ORDERS_INVENTORY_ADDRESS"] == site.address("inventory")
     assert environment["ORDERS_DATABASE_URL"].endswith("/orders")
+
+
+def test_a_front_keeps_nothing_and_needs_nobody(site: Site) -> None:
+    parts = {part.name: part for part in topology.all_parts(site)}
+    for name in topology.FRONTS:
+        assert (parts[name].database, parts[name].needs) == (None, ())
+        assert not [variable for variable in parts[name].environment if "DATABASE" in variable]
 
 
 def test_postgres_keeps_its_shutdown_from_its_children(site: Site) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kit.errors import CODES
-from kit.settings import ServiceSettings
+from kit.settings import ProcessSettings, ServiceSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -19,8 +19,12 @@ PAGES = [
     ROOT / "protos" / "README.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-READMES = [*sorted((ROOT / "services").rglob("README.md")), ROOT / "workflows" / "README.md"]
-TOP = "services|workflows|mesh|protos|kit|ops|envoy|tests|docs|.ci"
+READMES = [
+    *sorted((ROOT / "services").rglob("README.md")),
+    *sorted((ROOT / "bff").rglob("README.md")),
+    ROOT / "workflows" / "README.md",
+]
+TOP = "services|bff|workflows|mesh|protos|kit|ops|envoy|tests|docs|.ci"
 MAX_README_LINES = 30
 MAX_PAGE_COLUMNS = 125
 ELSEWHERE = {"DEPENDENCY_UNAVAILABLE", "FIELD_UNKNOWN_VALUE"}
@@ -39,14 +43,14 @@ def code_of(folder: Path) -> str:
     return "\n".join(path.read_text() for path in files)
 
 
-def settings_of(readme: Path) -> type[ServiceSettings]:
+def settings_of(readme: Path) -> type[ProcessSettings]:
     """The settings of the service that a README describes."""
     module = ".".join(readme.parent.relative_to(ROOT).parts)
-    found: type[ServiceSettings] = importlib.import_module(f"{module}.settings").Settings
+    found: type[ProcessSettings] = importlib.import_module(f"{module}.settings").Settings
     return found
 
 
-def variables_of(settings: type[ServiceSettings]) -> set[str]:
+def variables_of(settings: type[ProcessSettings]) -> set[str]:
     prefix = settings.model_config.get("env_prefix", "")
     return {f"{prefix}{name}".upper() for name in settings.model_fields}
 

@@ -29,6 +29,7 @@ PUBLIC = {
     "ordermesh.products.v1.ProductsService",
     "ordermesh.orders.v1.OrdersService",
     "ordermesh.shipping.v1.TrackingService",
+    "ordermesh.overview.v1.OverviewService",
 }
 TOOLS = {"grpc.reflection.v1alpha.ServerReflection", "grpc.health.v1.Health"}
 INTERNAL = [

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from ops import state
+from ops import state, topology
 from ops.compose import engines, site
 from ops.compose.volumes import ENVOYS
 from tests.engine import stand_ins
@@ -122,7 +122,7 @@ def test_no_container_is_root_or_writes_to_its_own_files(printed: str) -> None:
         assert one["HostConfig"]["Memory"] > 0, name
 
 
-def test_what_is_open_outside_is_on_loopback_and_three_ports(printed: str) -> None:
+def test_what_is_open_outside_is_on_loopback_and_what_is_meant_to_be(printed: str) -> None:
     open_ports = [
         binding
         for one in inspected().values()
@@ -130,7 +130,7 @@ def test_what_is_open_outside_is_on_loopback_and_three_ports(printed: str) -> No
         for binding in bindings or ()
     ]
     assert {binding["HostIp"] for binding in open_ports} == {"127.0.0.1"}
-    assert len(open_ports) == 3
+    assert len(open_ports) == len(topology.PUBLISHED)
 
 
 def test_a_sidecar_and_its_application_share_a_network_and_others_have_their_own(printed: str) -> None:

@@ -10,6 +10,7 @@ from ordermesh.events.v1 import events_service_pb2
 from ordermesh.inventory.v1 import inventory_pb2, inventory_service_pb2
 from ordermesh.notifications.v1 import notifications_service_pb2
 from ordermesh.orders.v1 import orders_saga_service_pb2, orders_service_pb2
+from ordermesh.overview.v1 import overview_service_pb2
 from ordermesh.payments.v1 import payments_service_pb2
 from ordermesh.processor.v1 import processor_service_pb2
 from ordermesh.products.v1 import products_service_pb2
@@ -57,6 +58,7 @@ _REQUESTS: list[Message] = [
     orders_saga_service_pb2.ResumeOrderRequest(request_id=ID, order_id=OTHER_ID),
     orders_saga_service_pb2.ShipOrderRequest(request_id=ID, order_id=OTHER_ID),
     orders_saga_service_pb2.DeliverOrderRequest(request_id=ID, order_id=OTHER_ID),
+    overview_service_pb2.GetOrderOverviewRequest(order_id=ID),
     payments_service_pb2.ProcessPaymentRequest(
         request_id=ID, order_id=OTHER_ID, customer_id=OTHER_ID, amount=PRICE, payment_token="tok_approved"
     ),

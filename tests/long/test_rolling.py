@@ -23,11 +23,11 @@ pytestmark = [pytest.mark.suite, pytest.mark.long, pytest.mark.timeout(1200)]
 def doubled(suite: Suite) -> Iterator[Suite]:
     larger = Suite.load(suite.name)
     try:
-        for service in topology.SERVICES:
+        for service in topology.WORKLOADS:
             larger = scale.scaled(larger, service, 2, "v1")
         yield larger
     finally:
-        for service in topology.SERVICES:
+        for service in topology.WORKLOADS:
             larger = scale.scaled(larger, service, 1, "v1")
 
 
@@ -46,7 +46,7 @@ def test_rolling_restarts_of_all_services_fail_no_call(doubled: Suite, edge: grp
         for coordination in orders_pb2.Coordination.values()[1:]
     ]
     with steadily(callers) as load, mesh_client.control_plane(doubled) as control:
-        for service in topology.SERVICES:
+        for service in topology.WORKLOADS:
             for instance in doubled.site.instances(service):
                 roll.restarted(doubled, control, instance)
         wanted = load.calls + 50

@@ -12,6 +12,7 @@ from ops import client, lab_mesh, mesh_client, mesh_parts
 from ops.errors import SuiteError
 from ops.suite import Suite
 from ordermesh.orders.v1 import orders_pb2
+from ordermesh.overview.v1 import overview_service_pb2, overview_service_pb2_grpc
 from tests.harness.breaking import wait_until_nothing_is_open
 from tests.harness.customer import Customer
 
@@ -47,6 +48,17 @@ def test_an_order_is_carried_through(
     assert answer.order is not None, answer
     assert answer.order.state == orders_pb2.ORDER_STATE_CONFIRMED
     assert wait_until_nothing_is_open(straight).violations == []
+
+
+def test_an_overview_is_whole(straight: Suite) -> None:
+    with client.edge(straight) as channel:
+        customer = Customer.new(channel)
+        answer = customer.place()
+        stub = overview_service_pb2_grpc.OverviewServiceStub(channel)
+        request = overview_service_pb2.GetOrderOverviewRequest(order_id=answer.order_id)
+        found = stub.GetOrderOverview(request, metadata=customer.metadata, timeout=10).overview
+    assert found.HasField("payment")
+    assert list(found.unavailable) == []
 
 
 def test_the_entries_serve_what_they_serve_in_the_mesh(straight: Suite) -> None:

@@ -25,7 +25,7 @@ INVENTORYS = {
     path.name: path.read_text() for path in (state.ROOT / "services/inventory/migrations").glob("*.sql")
 }
 
-each_service = pytest.mark.parametrize("service", list(topology.SERVICES))
+each_service = pytest.mark.parametrize("service", list(topology.WORKLOADS))
 
 
 def start(service: str, settings: Mapping[str, str]) -> tuple[int, list[str]]:
@@ -56,9 +56,10 @@ def environment() -> dict[str, str]:
 
 def required(service: str) -> dict[str, str]:
     """Everything that the service must be told, and it is right."""
-    prefix = service.upper()
-    peers = {f"{prefix}_{peer.upper()}_ADDRESS": "127.0.0.1:1" for peer in topology.SERVICES[service]}
-    return {f"{prefix}_LISTEN": "127.0.0.1:0", f"{prefix}_DATABASE_URL": URL} | peers
+    prefix = topology.prefix_of(service)
+    peers = {f"{prefix}_{peer.upper()}_ADDRESS": "127.0.0.1:1" for peer in topology.WORKLOADS[service]}
+    kept = {f"{prefix}_DATABASE_URL": URL} if service in topology.SERVICES else {}
+    return {f"{prefix}_LISTEN": "127.0.0.1:0"} | kept | peers
 
 
 @each_service
@@ -72,17 +73,17 @@ def test_every_missing_variable_is_named_with_an_example(service: str) -> None:
 
 @each_service
 def test_wrong_and_unknown_variables_are_named_together(service: str) -> None:
-    prefix = service.upper()
+    prefix = topology.prefix_of(service)
     peers = {name: "http://peer" for name in required(service) if name.endswith("_ADDRESS")}
     wrong = {f"{prefix}_LISTEN": "", f"{prefix}_PROFILE": "test", f"{prefix}_DRAIN_SECONDS": "-1"} | peers
-    unknown = {f"{prefix}_DATABASE_URI": SECRET, f"{prefix}_LOG_LEVLE": SECRET}
+    unknown = {f"{prefix}_LISTENS": SECRET, f"{prefix}_LOG_LEVLE": SECRET}
     code, lines = start(service, required(service) | wrong | unknown)
     said = {line.split(":")[0]: line for line in lines}
     assert code == EXIT_CONFIG
     assert set(said) == {*wrong, *unknown}
     for name, value in wrong.items():
         assert repr(value) in said[name]
-    assert said[f"{prefix}_DATABASE_URI"].endswith(f"nearest is {prefix}_DATABASE_URL")
+    assert said[f"{prefix}_LISTENS"].endswith(f"nearest is {prefix}_LISTEN")
     assert said[f"{prefix}_LOG_LEVLE"].endswith(f"nearest is {prefix}_LOG_LEVEL")
 
 
@@ -124,6 +125,19 @@ def test_a_service_without_its_database_waits_for_it_and_says_so(tmp_path: Path)
             answer = health.Check(health_pb2.HealthCheckRequest(), timeout=SECONDS, wait_for_ready=True)
         assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
         assert process.poll() is None
+    finally:
+        process.terminate()
+    assert process.wait(SECONDS) == 0
+
+
+def test_a_part_that_keeps_nothing_is_healthy_without_anybody_else(tmp_path: Path) -> None:
+    settings = required("overview") | {"OVERVIEW_LISTEN": f"unix:{tmp_path}/socket"}
+    process = subprocess.Popen(command("overview"), cwd=state.ROOT, env=environment() | settings)
+    try:
+        with grpc.insecure_channel(settings["OVERVIEW_LISTEN"]) as channel:
+            health: Any = health_pb2_grpc.HealthStub(channel)
+            watched = health.Watch(health_pb2.HealthCheckRequest(), timeout=SECONDS, wait_for_ready=True)
+            assert health_pb2.HealthCheckResponse.SERVING in (answer.status for answer in watched)
     finally:
         process.terminate()
     assert process.wait(SECONDS) == 0
