@@ -1,6 +1,7 @@
-"""How much memory each container may take: about twice what it takes at rest, more where work takes memory.
+"""How much memory each container may take: about twice what it takes at rest, more where work takes memory; and
+for a Python part 40 MB more for its health check.
 
-In a Python part's own limit a health check has room, too: up to 40 MB for a moment. Together at most 4 GB for the parts that stay, a test adds them up; what they take: docs/measurements.md.
+Together at most 4 GB for the parts that stay, a test adds them up; what they take: docs/measurements.md.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Mapping
 PART, SIDECAR, POD, ONCE, TOOL, TESTS, COLLECTOR = "112m", "40m", "8m", "256m", "512m", "2g", "1g"
 """What containers of a kind may take unless one has a limit of its own."""
 OWN: Mapping[str, str] = {
-    "kafka": "448m",
+    "kafka": "416m",
     "postgres": "512m",  # each of up to 150 sessions takes a few MB
-    "temporal": "256m",
+    "temporal": "224m",
     "mesh": "208m",  # beside it Envoy's program looks at a new policy
     "node-cache": "112m",
     "worker": "144m",
