@@ -1,5 +1,5 @@
-"""How much memory each container may take: about twice what it takes at rest, more where work takes memory, and
-40 MB more for the health check of a Python part.
+"""How much memory each container may take: about twice what it takes at rest, more where work takes memory,
+and 40 MB more for the health check of a Python part.
 
 Together at most 4 GB for the parts that stay, a test adds them up; what they take: docs/measurements.md.
 """
