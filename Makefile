@@ -10,12 +10,22 @@ RUN = PYTHONPATH="$(CURDIR):$(CURDIR)/protos/gen/python" $(APP)/python
 OPS = $(RUN) -m ops.cli
 # every door but `help` and `lock` needs the application's environment
 INSTALL = $(PYTHON) -m ops.install
+# a suite that was started in containers stays there: RUNTIME=native|compose is said once, to `make up`
+RUNTIME ?= $(or $(shell cat var/suites/$(SUITE)/runtime 2>/dev/null),native)
+ifeq (compose,$(RUNTIME))
+OPS = $(PYTHON) -m ops.compose.door
+IN_CONTAINERS := 1
+# what changes the checkout needs its environment all the same
+ifeq (,$(filter install check test-% conformance sizes format generate publish-protos record-% grpcurl,$(MAKECMDGOALS)))
+INSTALL = :
+endif
+endif
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
   lag mail webhook-sink approve load compare mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
-  test test-long test-unit check conformance sizes format generate publish-protos record-histories
+  test test-long test-unit test-engine check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
 ##@ Run the suite
@@ -27,10 +37,10 @@ up: install ## Start everything and wait until it is healthy: MESH=on|off OTLP=h
 	@$(OPS) up
 
 down: ## Stop everything; harmless when nothing runs
-	@[ ! -x $(APP)/python ] || $(OPS) down
+	@[ ! -x $(APP)/python -a -z "$(IN_CONTAINERS)" ] || $(OPS) down
 
 reset: ## Stop everything and remove this suite's data
-	@[ ! -x $(APP)/python ] || $(OPS) reset
+	@[ ! -x $(APP)/python -a -z "$(IN_CONTAINERS)" ] || $(OPS) reset
 
 ##@ Look at it
 
@@ -130,14 +140,17 @@ grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcu
 
 ##@ Change it
 
-test: install ## Everything: checks, unit tests, then a suite of its own and all that needs one
-	@$(RUN) -m ops.run_tests
+test: install ## Everything: checks, unit tests, then a suite of its own and all that needs one (in containers: T=tests/…)
+	@$(if $(IN_CONTAINERS),$(OPS) test $(T),$(RUN) -m ops.run_tests)
 
 test-long: install ## Longer runs: random kills under load, rare failures
 	@$(RUN) -m ops.run_tests long
 
+test-engine: install ## The suite in containers, from its start to its removal; says so where no engine answers
+	@$(RUN) -m pytest -m engine tests/engine
+
 test-unit: install ## The tests that need no server, in seconds: K=words of a name
-	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not long and not temporal" $(if $(K),-k "$(K)")
+	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not long and not temporal and not engine" $(if $(K),-k "$(K)")
 
 check: install ## The static checks: style, types, layers, protos, migrations, sizes
 	@$(RUN) -m ops.run_checks
@@ -153,9 +166,10 @@ sizes: install ## The largest files and functions, and what is beyond its limit
 format: install ## Format the code, and mend what ruff can mend
 	@$(APP)/ruff check --fix -q . ; $(APP)/ruff format -q .
 
-generate: install ## Generate the code of the protos anew
+generate: install ## Generate the code of the protos anew, and compose.yaml from the topology
 	@$(RUN) protos/generate.py
 	@$(RUN) -m bff.web.sdl
+	@$(RUN) -m ops.compose.document
 
 publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only
 	@$(APP)/buf build protos --path protos/ordermesh --exclude-source-info -o protos/published.binpb
@@ -170,6 +184,8 @@ lock: install ## Resolve the lock files and the list of Kafka's jars anew
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group servers -o requirements-servers.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group go -o requirements-go.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --group dev -o requirements.lock
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate pyproject.toml \
+	  --group image -c requirements.lock -c requirements-servers.lock -o requirements-image.lock
 	@$(PYTHON) -m ops.kafka_jars
 
 help: ## List the doors

@@ -17,6 +17,7 @@ from google.protobuf.json_format import MessageToDict
 
 from kit.errors import CODES, Problem
 from kit.logs import log
+from mesh.hosts import located
 from mesh.proxies import Node, Proxies, Proxy, Told
 from mesh.snapshot import CLUSTER, ENDPOINTS, TYPES, Snapshot, name_of
 from mesh.subscription import Subscription, taken_in_full
@@ -102,6 +103,7 @@ class AdsServicer:
         node = _node(first)
         try:
             self._doorkeeper.admit(node.node_id, node.workload, str(metadata.get(CREDENTIAL, "")))
+            node = await located(node)
             self._world.check(node)
         except Problem as problem:
             log().warning("proxy_refused", node=node.node_id, workload=node.workload, reason=problem.reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from ipaddress import ip_address
 
 from envoy.config.cluster.v3.circuit_breaker_pb2 import CircuitBreakers
 from envoy.config.cluster.v3.cluster_pb2 import Cluster
@@ -18,6 +17,7 @@ from envoy.extensions.upstreams.http.v3.http_protocol_options_pb2 import HttpPro
 from envoy.type.v3.http_pb2 import CodecClientType
 
 from mesh.envoy_values import duration, pack
+from mesh.hosts import is_address
 from mesh.methods import HEALTH_PATH, PAGES
 from mesh.policy import Balancing, Breaker, HealthCheck, Outliers, RetryBudget, Traffic
 from mesh.registry import Instance
@@ -64,7 +64,7 @@ def application(path: str, *, http1: bool = False) -> Cluster:
 def plain(name: str, address: str, connect_timeout: timedelta) -> Cluster:
     """A gRPC server in the clear, `host:port`; a name is looked up."""
     host, _, port = address.rpartition(":")
-    kind = Cluster.DiscoveryType.STATIC if _is_ip(host) else Cluster.DiscoveryType.STRICT_DNS
+    kind = Cluster.DiscoveryType.STATIC if is_address(host) else Cluster.DiscoveryType.STRICT_DNS
     cluster = Cluster(name=name, type=kind, connect_timeout=duration(connect_timeout))
     _http2(cluster)
     socket = Address(socket_address=SocketAddress(address=host, port_value=int(port)))
@@ -131,14 +131,6 @@ def endpoints(name: str, instances: Iterable[Instance]) -> ClusterLoadAssignment
     return ClusterLoadAssignment(
         cluster_name=name, endpoints=[LocalityLbEndpoints(lb_endpoints=found)] if found else []
     )
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _http2(cluster: Cluster) -> None:

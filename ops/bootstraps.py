@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from ops import edge_certificate, edge_tokens, mesh_parts, public_doors
-from ops.site import HOST, Instance, Site
+from ops.site import Instance, Site
 from ops.topology import HTTP
 
 CONNECT_SECONDS = "1s"
@@ -65,14 +65,14 @@ def _node(
         node_id=instance.name,
         workload=instance.workload,
         version=instance.version,
-        host=HOST,
+        host=site.host(instance.name),
         port=port,
         egress=egress,
         application=application,
         admin=site.socket(instance.name, "admin"),
         credential=credential,
         control=mesh_parts.xds(site),
-        cache=site.socket(mesh_parts.CACHE, "xds"),
+        cache=mesh_parts.cache(site),
     )
 
 
@@ -95,16 +95,18 @@ def _observed(site: Site, name: str, doors: Any) -> None:
 
 def _doors(site: Site, name: str) -> Any:
     admin: dict[str, Any] = {"pipe": {"path": site.socket(name, "admin"), "mode": 0o600}}
-    if name == "edge":
-        admin = {"socket_address": {"address": HOST, "port_value": site.ports["envoy_admin"]}}
+    if name == "edge" and not site.contained:
+        admin = {"socket_address": {"address": site.bound, "port_value": site.ports["envoy_admin"]}}
     doors = yaml.safe_load(
         _template(site, "edge.yaml").substitute(
             entry=name,
             port=site.ports[name],
             admin=json.dumps(admin),
-            reflection=site.socket(name, "reflection"),
+            reflection=mesh_parts.reflection(site, name),
         )
     )
+    for listener in doors["static_resources"]["listeners"]:
+        listener["address"]["socket_address"]["address"] = site.bound
     if name == "edge":
         for listener in doors["static_resources"]["listeners"]:
             manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
@@ -119,6 +121,7 @@ def _doors(site: Site, name: str) -> Any:
 
 def _by_tls(site: Site, plain: Any) -> Any:
     """The same door once more, for callers who want it encrypted."""
+    folder = site.state / "run" if site.contained else site.tls
     listener = deepcopy(plain)
     listener["name"] = "edge_tls"
     listener["address"]["socket_address"]["port_value"] = site.ports["edge_tls"]
@@ -132,8 +135,8 @@ def _by_tls(site: Site, plain: Any) -> Any:
                     "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
                     "tls_certificates": [
                         {
-                            "certificate_chain": {"filename": str(site.tls / edge_certificate.CERTIFICATE)},
-                            "private_key": {"filename": str(site.tls / edge_certificate.KEY)},
+                            "certificate_chain": {"filename": str(folder / edge_certificate.CERTIFICATE)},
+                            "private_key": {"filename": str(folder / edge_certificate.KEY)},
                         }
                     ],
                 },
@@ -143,7 +146,7 @@ def _by_tls(site: Site, plain: Any) -> Any:
 
 
 def _straight(site: Site, callee: str) -> dict[str, Any]:
-    address = {"socket_address": {"address": HOST, "port_value": site.ports[callee]}}
+    address = {"socket_address": {"address": site.host(callee), "port_value": site.ports[callee]}}
     windows = {"initial_stream_window_size": 65536, "initial_connection_window_size": 1048576}
     http = {"http_protocol_options": {}} if callee in HTTP else {"http2_protocol_options": windows}
     options = {"explicit_http_config": http}

@@ -48,6 +48,8 @@ def unhealthy(suite: Suite) -> list[Problem]:
 
 def examine(suite: Suite) -> list[Problem]:
     """All problems; what stands in the way of a start is asked only while the suite is down."""
+    if suite.site.contained:  # images hold what is installed, and the engine what runs
+        return unhealthy(suite) if suite.supervisor.is_running() else []
     problems = installation() + checks.disk(suite.site)
     if suite.supervisor.is_running():
         return problems + unhealthy(suite)

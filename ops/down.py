@@ -14,6 +14,7 @@ from rich.console import Console
 from ops import mesh_parts, processes, state, topology
 from ops.errors import SuiteError
 from ops.suite import NOT_RUNNING, Suite
+from ops.supervision import Supervisor
 
 SHUTDOWN_SECONDS = 15
 
@@ -36,8 +37,9 @@ def stop_parts(suite: Suite) -> None:
 
 def stop_supervisor(suite: Suite) -> None:
     """End supervisor itself, and wait until its process is gone."""
-    process = psutil.Process(suite.supervisor.process_id())
-    suite.supervisor.shutdown()
+    supervisor = Supervisor(suite.site)
+    process = psutil.Process(supervisor.process_id())
+    supervisor.shutdown()
     processes.wait_gone([process], SHUTDOWN_SECONDS)
 
 

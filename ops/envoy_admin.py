@@ -23,7 +23,8 @@ class NoAnswer(Exception):
 
 def of(site: Site, name: str) -> Path | int:
     """Where the admin of an instance's sidecar, or of an entry, is: a socket, or the edge's port."""
-    return site.ports["envoy_admin"] if name == "edge" else Path(site.socket(name, "admin"))
+    on_a_port = name == "edge" and not site.contained
+    return site.ports["envoy_admin"] if on_a_port else Path(site.socket(name, "admin"))
 
 
 def stats(where: Path | int, query: str) -> Mapping[str, Any]:

@@ -25,6 +25,8 @@ VENVS = ROOT / "var" / "venv"
 REPORT = ROOT / "var" / "install.json"
 LOCKS = {"app": "requirements.lock", "servers": "requirements-servers.lock"}
 BOOTSTRAP_LOCK = "requirements-bootstrap.lock"
+IMAGE_LOCK = "requirements-image.lock"
+"""What the image of the Python parts holds, see deploy/Dockerfile; at the versions of the other two."""
 # xds-protos carries old copies of files of these two, and uv unpacks packages in no fixed order
 OVER_COPIES = ("opentelemetry-proto", "googleapis-common-protos")
 MINIMUM_PYTHON = (3, 11)
@@ -81,9 +83,9 @@ def make_bootstrap() -> None:
     (environment / "ordermesh-stamp").write_text(stamp_of(lock))
 
 
-def make_environment(name: str) -> None:
+def make_environment(name: str, lock_name: str = "") -> None:
     """One environment, exactly what its lock says."""
-    environment, lock = VENVS / name, ROOT / LOCKS[name]
+    environment, lock = VENVS / name, ROOT / (lock_name or LOCKS[name])
     if is_current(environment, lock):
         return
     uv = str(VENVS / "bootstrap/bin/uv")
@@ -105,6 +107,13 @@ def make_servers() -> None:
     make_environment("servers")
     if not kafka_jars.is_installed(ROOT):
         kafka_jars.install(ROOT)
+
+
+def make_image_environment() -> None:
+    """What our image holds, where a checkout has its own: what the parts need, no tools to change them."""
+    (ROOT / "var").mkdir(exist_ok=True)
+    make_bootstrap()
+    make_environment("app", IMAGE_LOCK)
 
 
 def check_machine() -> None:

@@ -13,6 +13,8 @@ from ops.part import Part, ProbeKind
 from ops.site import Instance, Site
 
 CONTROL, CACHE = "mesh", "node-cache"
+XDS = "xds"
+"""The folder of the sockets where proxies ask what to do; in containers every proxy sees it."""
 ENTRIES = ("edge", "operator")
 """Envoys that stand before all services: the public entry, and the operator's."""
 EDGE_THREADS = 2
@@ -43,7 +45,7 @@ def node_cache(site: Site) -> Part:
     """Tells a sidecar that starts while the control plane is away what it was told last."""
     environment = {
         "MESHCACHE_LISTEN": site.application(CACHE),
-        "MESHCACHE_XDS_LISTEN": f"unix:{site.socket(CACHE, 'xds')}",
+        "MESHCACHE_XDS_LISTEN": f"unix:{cache(site)}",
         "MESHCACHE_CONTROL_PLANE": f"unix:{xds(site)}",
         "MESHCACHE_DIRECTORY": str(site.state / "mesh"),
     }
@@ -73,9 +75,10 @@ def entries(site: Site) -> tuple[Part, ...]:
         Part(
             edge,
             servers.envoy(site, edge, threads=EDGE_THREADS),
-            (edge, "edge_tls", "envoy_admin"),
-            ProbeKind.ENVOY,
+            (edge, "edge_tls") if site.contained else (edge, "edge_tls", "envoy_admin"),
+            ProbeKind.SIDECAR if site.contained else ProbeKind.ENVOY,
             needs=needs,
+            asked=(site.socket(edge, "admin"),) if site.contained else (),
         ),
         Part(
             operator,
@@ -100,4 +103,14 @@ def takes_calls(instance: Instance) -> bool:
 
 def xds(site: Site) -> str:
     """The socket where proxies ask the control plane."""
-    return site.socket(CONTROL, "xds")
+    return site.socket(XDS, CONTROL)
+
+
+def cache(site: Site) -> str:
+    """The socket where proxies ask while the control plane is away."""
+    return site.socket(XDS, CACHE)
+
+
+def reflection(site: Site, entry: str) -> str:
+    """The socket where an entry finds what describes its services."""
+    return site.socket("reflection", entry)

@@ -50,9 +50,11 @@ async def wait_ready(site: Site, part: Part, seconds: float, alive: Callable[[],
 
 async def _closed_port(site: Site, part: Part) -> str | None:
     for name in part.ports:
+        if site.contained and name not in site.hosts:
+            continue  # open inside of its own container only
         try:
             async with asyncio.timeout(SECONDS):
-                _, writer = await asyncio.open_connection(HOST, site.ports[name])
+                _, writer = await asyncio.open_connection(site.host(name), site.ports[name])
         except (OSError, TimeoutError):
             return f"port {site.ports[name]} ({name}) does not answer"
         await _close(writer)
@@ -136,8 +138,8 @@ async def _temporal(site: Site, part: Part) -> str | None:
     return None
 
 
-async def _get(port: int, path: str) -> bytes:
-    return await _answer(*await asyncio.open_connection(HOST, port), path)
+async def _get(site: Site, port: str, path: str) -> bytes:
+    return await _answer(*await asyncio.open_connection(site.host(port), site.ports[port]), path)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, path: str) -> bytes:
@@ -148,7 +150,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pa
 
 
 async def _envoy(site: Site, part: Part) -> str | None:
-    return None if b"LIVE" in await _get(site.ports["envoy_admin"], "/ready") else "admin /ready: not live"
+    return None if b"LIVE" in await _get(site, "envoy_admin", "/ready") else "admin /ready: not live"
 
 
 async def _sidecar(site: Site, part: Part) -> str | None:
@@ -172,7 +174,7 @@ async def _http(site: Site, part: Part) -> str | None:
 
 
 async def _smtp(site: Site, part: Part) -> str | None:
-    reader, writer = await asyncio.open_connection(HOST, site.ports["smtp"])
+    reader, writer = await asyncio.open_connection(site.host("smtp"), site.ports["smtp"])
     greeting = await reader.readline()
     await _close(writer)
     return None if greeting.startswith(b"220") else "no SMTP greeting"

@@ -13,6 +13,16 @@ from ops import kafka_jars
 from ops.errors import SuiteError
 from ops.site import Programs
 
+CONTAINED = Programs(
+    postgres=Path("/usr/lib/postgresql/18/bin"),
+    java=Path("/opt/java/openjdk/bin/java"),
+    kafka_jars=Path("/opt/kafka/libs"),
+    temporal=Path("/temporal"),
+    envoy=Path("/usr/local/bin/envoy"),
+    dbmate=Path("/ordermesh/var/venv/app/bin/dbmate"),
+)
+"""Where the programs are in their images: each server's own, and ours, which has dbmate."""
+
 
 def find(root: Path, environ: Mapping[str, str]) -> Programs:
     """The programs of this checkout; raises SuiteError naming all that are missing."""

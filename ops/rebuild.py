@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from ops import control, state, storage, topology
+from ops import control, plans, storage, topology
 from ops.errors import SuiteError
 from ops.site import Site
 from ops.suite import Suite
@@ -68,7 +68,7 @@ def forget(suite: Suite, part: str) -> History:
     """Let a stopped service set itself back, in its own environment; what it has to read again."""
     module = topology.FOLDERS[part].replace("/", ".")
     environment = {
-        **state.base_environment(suite.site, os.environ),
+        **plans.base_environment(suite.site, os.environ),
         **suite.part(part).environment,
         **storage.read_override(suite.site, part),
     }

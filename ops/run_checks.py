@@ -23,6 +23,9 @@ BREAKING = """\
 """Compared as one image each: third_party is a module of its own, and no part of what we publish."""
 
 
+COMPOSE = "ops.compose.document"
+
+
 @dataclass(frozen=True)
 class Check:
     """One check: what it proves, its command, and what to do when it fails."""
@@ -70,6 +73,7 @@ def checks() -> list[Check]:
         ),
         Check("protos: generated code", [python, "protos/generate.py", "--check"], "make generate"),
         Check("web: committed schema", [python, "-m", "bff.web.sdl", "--check"], "make generate"),
+        Check("compose.yaml is the topology", [python, "-m", COMPOSE, "--check"], "make generate"),
         Check("squawk: migrations", [tool("squawk"), *migrations], ".squawk.toml has the exceptions"),
         Check("mypy: strict", [python, "-m", "mypy", *typed], "no Any that hides a mistake"),
     ]

@@ -25,6 +25,7 @@ LONG = "long" in sys.argv[1:]
 LOCK = state.ROOT / "var" / f"run-tests-{SUITE}.lock"
 LOGS = state.ROOT / "var" / "test-logs"
 CONFORMANCE = "tests/conformance"
+SHORT = "not long and not engine"
 PATIENCE = 30.0
 """Seconds that a stage has to end after Ctrl-C."""
 OVERRIDES = {"orders": {"ORDERS_LEASE_SECONDS": "3", "ORDERS_SWEEP_SECONDS": "0.5"}}
@@ -68,7 +69,13 @@ def static_stages() -> list[int]:
     """What needs no server; the exit codes."""
     return [
         stage("checks", "-m", "ops.run_checks"),
-        stage("unit tests", "-m", "pytest", "-m", "not postgres and not kafka and not suite and not long"),
+        stage(
+            "unit tests",
+            "-m",
+            "pytest",
+            "-m",
+            f"not postgres and not kafka and not suite and {SHORT}",
+        ),
     ]
 
 
@@ -86,13 +93,16 @@ def suite_stages() -> list[int]:
     )
     if LONG:
         return [stage("long runs", "-m", "pytest", "-s", "-m", "long", environ=environ)]
-    marked = ("-m", "pytest", "-m", "(postgres or kafka or suite) and not long")
+    marked = ("-m", "pytest", "-m", f"(postgres or kafka or suite) and {SHORT}")
     return [
         stage("grpcurl", "-m", "ops.grpcurl"),
         stage("tests with servers", *marked, "--ignore", CONFORMANCE, environ=environ),
         stage(f"audit of suite {SUITE}", "-m", "ops.cli", "audit"),
         # last, for it leaves payments and reservations that no order explains
         stage("conformance of every service", *marked, CONFORMANCE, environ=environ),
+        stage(
+            "the suite in containers, if an engine answers", "-m", "pytest", "-m", "engine", "tests/engine"
+        ),
     ]
 
 

@@ -14,12 +14,15 @@ from typing import Annotated
 
 import typer
 
-from ops import arguments, mesh_client, mesh_parts, roll, state, topology
+from ops import arguments, mesh_client, mesh_parts, plans, roll, state, topology
+from ops.compose.site import with_more
 from ops.errors import SuiteError
 from ops.site import FIRST_VERSION, HOST, Instance, Site
 from ops.suite import Suite
 
 MOST = 8
+MOST_CONTAINED = 2
+"""In containers there are as many as compose.yaml has."""
 READY_SECONDS = 60.0
 
 
@@ -34,10 +37,11 @@ def scale(
     """Start or stop instances until there are so many, and show them."""
     if service not in topology.WORKLOADS:
         raise SuiteError(f"S={service}: it is one of {', '.join(topology.WORKLOADS)}")
-    if not 1 <= number <= MOST:
-        raise SuiteError(f"N={number}: it is 1 to {MOST}")
     with state.exclusive(suite):
         running = Suite.load(suite)
+        most = MOST_CONTAINED if running.site.contained else MOST
+        if not 1 <= number <= most:
+            raise SuiteError(f"N={number}: it is 1 to {most}")
         mesh_client.require_mesh(running)
         now = scaled(running, service, number, version)
     for one in now.site.instances(service):
@@ -62,10 +66,13 @@ def new_names(site: Site, service: str) -> Iterator[str]:
 
 def with_one_more(suite: Suite, instance: Instance) -> Suite:
     """Start an instance and wait until the control plane knows it."""
-    ports = {**suite.site.ports, instance.name: free_port(suite.site)}
-    larger = Suite(replace(suite.site, scaled=(*suite.site.scaled, instance), ports=ports))
+    if suite.site.contained:
+        larger = Suite(with_more(suite.site, [instance]))
+    else:
+        ports = {**suite.site.ports, instance.name: free_port(suite.site)}
+        larger = Suite(replace(suite.site, scaled=(*suite.site.scaled, instance), ports=ports))
     state.save_scaled(larger.site)
-    state.write_plans(larger.site, larger.parts.values())
+    plans.write_plans(larger.site, larger.parts.values())
     larger.supervisor.ensure_running(larger.parts.values())
     for part in (instance.name, mesh_parts.beside(instance.name)):
         larger.start(part)
@@ -88,7 +95,7 @@ def without(suite: Suite, instance: Instance) -> Suite:
     state.save_scaled(smaller.site)
     smaller.supervisor.ensure_running(smaller.parts.values())  # forgets what is not listed any more
     for part in (instance.name, mesh_parts.beside(instance.name)):
-        (smaller.directory / "env" / f"{part}.json").unlink(missing_ok=True)
+        (smaller.site.prepared(part, "env") / f"{part}.json").unlink(missing_ok=True)
     return smaller
 
 

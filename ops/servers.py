@@ -5,10 +5,9 @@ Every command runs in the checkout's folder.
 
 from __future__ import annotations
 
-from ops.site import HOST, Site
+from ops.site import Site
 
 POSTGRES_SETTINGS = {
-    "listen_addresses": HOST,
     "unix_socket_directories": "",  # a socket's path has at most 107 bytes; a checkout may lie deeper
     "shared_buffers": "64MB",
     "max_connections": "150",
@@ -19,6 +18,14 @@ POSTGRES_SETTINGS = {
     "log_checkpoints": "off",
     "log_line_prefix": "%m [%p] %q%u@%d ",
 }
+
+INITDB_OPTIONS = (
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale-provider=builtin",
+    "--builtin-locale=C.UTF-8",
+    "--locale=C",
+)
 
 # Facts behind these numbers: a lone broker has no replica to wait for, a lone member of a group no
 # other member; and with the new group protocol a killed consumer is noticed after six seconds, not 45.
@@ -51,13 +58,12 @@ KAFKA_SETTINGS = {
     "log.segment.bytes": "67108864",
 }
 
+# a small heap on two cores: the simple collector and compiler start faster and take less memory
+JAVA_LIGHT = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
 JAVA_OPTIONS = (
     "-Xmx256m",
     "-Xms64m",
-    # a small heap on two cores: the simple collector and compiler start faster and take less memory
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    "-Xshare:auto",
+    *JAVA_LIGHT,
     "--enable-native-access=ALL-UNNAMED",
     "--sun-misc-unsafe-memory-access=allow",
     "-Djava.awt.headless=true",
@@ -76,7 +82,7 @@ TEMPORAL_DYNAMIC = (
 
 def postgres(site: Site) -> tuple[str, ...]:
     """PostgreSQL on the suite's data folder."""
-    settings = {**POSTGRES_SETTINGS, "port": str(site.ports["postgres"])}
+    settings = {**POSTGRES_SETTINGS, "listen_addresses": site.bound, "port": str(site.ports["postgres"])}
     flags = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     return (str(site.programs.postgres / "postgres"), "-D", str(site.directory / "postgres"), *flags)
 
@@ -85,8 +91,7 @@ def initdb(site: Site, password_file: str) -> tuple[str, ...]:
     """Make the data folder; every connection needs its SCRAM password, local ones too."""
     return (
         str(site.programs.postgres / "initdb"), "-D", str(site.directory / "postgres"),
-        "--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}",
-        "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
+        "--username=postgres", f"--pwfile={password_file}", *INITDB_OPTIONS,
     )  # fmt: skip
 
 
@@ -94,13 +99,20 @@ def kafka_properties(site: Site) -> str:
     """Kafka's server.properties: one node that is broker and controller (KRaft)."""
     broker, controller = site.address("kafka"), site.address("kafka_controller")
     settings = KAFKA_SETTINGS | {
-        "listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
-        "controller.quorum.voters": f"1@{controller}",
+        **kafka_places(broker, broker, controller),
         # relative, as every path here that a program would split at a comma or decode as a URI
         "log.dirs": str(site.state / "kafka"),
     }
     return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def kafka_places(listener: str, broker: str, controller: str) -> dict[str, str]:
+    """Where the broker listens, where clients and where it itself call it."""
+    return {
+        "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
+        "advertised.listeners": f"PLAINTEXT://{broker},CONTROLLER://{controller}",
+        "controller.quorum.voters": f"1@{controller}",
+    }
 
 
 def java(site: Site, main_class: str, *arguments: str) -> tuple[str, ...]:
@@ -129,7 +141,7 @@ def temporal(site: Site) -> tuple[str, ...]:
     dynamic = [word for value in TEMPORAL_DYNAMIC for word in ("--dynamic-config-value", value)]
     codec = ["--ui-codec-endpoint", f"http://{site.address('codec')}"] if site.payload_keys else []
     return (
-        str(site.programs.temporal), "server", "start-dev", "--ip", HOST, "--ui-ip", HOST,
+        str(site.programs.temporal), "server", "start-dev", "--ip", site.bound, "--ui-ip", site.bound,
         "--port", str(site.ports["temporal"]), "--ui-port", str(site.ports["temporal_ui"]),
         "--db-filename", str(site.directory / "temporal" / "temporal.db"),
         "--metrics-port", str(site.ports["temporal_metrics"]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
+EVERYWHERE = "0.0.0.0"
 
 
 def option_of(suite: str) -> str:
@@ -64,6 +65,8 @@ class Site:
     """Instances beside the first of their service, by `make scale`; each has a port of its own name."""
     otlp: str = ""
     """Where all parts send their spans, `host:port` of an OTLP gRPC server; empty: nobody makes any."""
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    """In containers: the host of each port, by the port's name. Empty: all are on this machine's loopback."""
 
     @property
     def state(self) -> Path:
@@ -90,15 +93,40 @@ class Site:
         """The interpreter of the application's environment."""
         return self.root / "var" / "venv" / "app" / "bin" / "python"
 
+    @property
+    def contained(self) -> bool:
+        """Whether each part has a container, and so a host, of its own."""
+        return bool(self.hosts)
+
+    def host(self, port: str) -> str:
+        """Where a named port is called."""
+        return self.hosts.get(port, HOST)
+
+    @property
+    def bound(self) -> str:
+        """Where servers listen: on loopback; in a container, which is closed to outside, everywhere."""
+        return EVERYWHERE if self.contained else HOST
+
     def address(self, port: str) -> str:
-        """host:port of a named port."""
-        return f"{HOST}:{self.ports[port]}"
+        """host:port of a named port, for who calls it."""
+        return f"{self.host(port)}:{self.ports[port]}"
+
+    def listener(self, port: str) -> str:
+        """host:port of a named port, for who serves it."""
+        return f"{self.bound}:{self.ports[port]}"
+
+    def prepared(self, part: str, kind: str) -> Path:
+        """The folder of what a part starts with: its plan (`env`) or its configuration (`run`). In containers
+        it is the part's alone, and whoever prepares sees them all.
+        """
+        return self.directory / "prepared" / part if self.contained else self.directory / kind
 
     def socket(self, name: str, door: str) -> str:
         """Path of one of an instance's sockets, relative to the checkout: it may have at most 107 bytes.
-        Doors: `app` (of its application), `egress` and `admin` (of its sidecar).
+        Doors: `app` (of its application), `egress` and `admin` (of its sidecar). A folder an instance, for in
+        containers only those who may use its sockets see it.
         """
-        return str(self.state / "sockets" / f"{name}.{door}")
+        return str(self.state / "sockets" / name / door)
 
     def application(self, name: str) -> str:
         """Where an instance's own application serves gRPC: for its sidecar, and for who runs the suite."""
@@ -119,6 +147,8 @@ class Site:
     @property
     def policy(self) -> Path:
         """The mesh's policy, relative to the checkout: its own file for the suite "main", else a copy."""
+        if self.contained:
+            return self.state / "policy" / "mesh.yaml"
         shared = self.suite == "main" or not self.mesh
         return Path("envoy", "mesh.yaml") if shared else self.state / "mesh.yaml"
 

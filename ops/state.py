@@ -11,21 +11,18 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ops import builds, programs, topology
 from ops.errors import SuiteError
-from ops.part import Part
 from ops.site import Instance, Site, Workers, option_of
-from ops.workers import import_path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("env", "logs", "mail", "run", "sockets", "temporal", "kafka", "postgres")
-# What a part may see of the caller's environment: where certificates are, and nothing else
-CERTIFICATES = re.compile(r"(SSL_CERT|CA_BUNDLE|_CERTS?($|_)|GRPC_DEFAULT_SSL)")
 
 
 def write_private(path: Path, text: str) -> None:
@@ -39,6 +36,11 @@ def write_private(path: Path, text: str) -> None:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """A private JSON file, for people to read too."""
     write_private(path, json.dumps(value, indent=2) + "\n")
+
+
+def private_folder(path: Path) -> None:
+    """A folder that only its owner may enter, unless it is there already."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -58,8 +60,10 @@ def exclusive(suite: str) -> Iterator[None]:
     """Held by what starts or stops a whole suite; a second one waits for the first."""
     directory = directory_of(suite)
     directory.parent.mkdir(parents=True, exist_ok=True)
-    # beside the folder, which `make reset` removes
-    with directory.with_suffix(".lock").open("w") as lock:
+    # beside the folder, which `make reset` removes; in containers, where it is a volume, inside
+    contained = bool(read_json(directory / "suite.json").get("hosts"))
+    path = directory / "exclusive.lock" if contained else directory.with_suffix(".lock")
+    with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
@@ -152,11 +156,13 @@ def save_scaled(site: Site) -> None:
     write_json(site.directory / "instances.json", rows)
 
 
-def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> Site:
+def create_site(
+    suite: str, environ: Mapping[str, str], runs: bool = False, hosts: Mapping[str, str] | None = None
+) -> Site:
     """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
     directory = directory_of(suite)
     for name in FOLDERS:
-        (directory / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(directory / name)
     saved = read_json(directory / "suite.json").get("ports", {})
     chosen = {name: port for name, port in saved.items() if name in topology.DEFAULT_PORTS}
     ports = topology.assign_ports(suite, chosen | port_overrides(environ))
@@ -165,7 +171,7 @@ def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> S
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     keys = wanted_payload_keys(directory, environ)
     mesh, otlp = wanted_mesh(directory, environ, runs), wanted_otlp(directory, environ)
-    site = _site(suite, ports, environ, keys, mesh, otlp)
+    site = _site(suite, ports, environ, _Chosen(keys, mesh, otlp, hosts or {}))
     if keys != payload_keys(directory):
         write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
@@ -175,6 +181,7 @@ def create_site(suite: str, environ: Mapping[str, str], runs: bool = False) -> S
         "mesh": site.mesh,
         "otlp": site.otlp,
         "urls": topology.urls(ports),
+        "hosts": dict(site.hosts),
         "admin_database_url": site.admin_database_url,
         "database_urls": {name: site.database_url(name) for name in topology.SERVICES},
     }
@@ -191,49 +198,37 @@ def load_site(suite: str) -> Site:
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
     otlp = str(settings.get("otlp", ""))
-    return _site(suite, ports, os.environ, payload_keys(directory), has_mesh(directory), otlp)
+    hosts = dict(settings.get("hosts", {}))
+    chosen = _Chosen(payload_keys(directory), has_mesh(directory), otlp, hosts)
+    return _site(suite, ports, os.environ, chosen)
 
 
-def _site(
-    suite: str, ports: Mapping[str, int], environ: Mapping[str, str], keys: str, mesh: bool, otlp: str
-) -> Site:
+@dataclass(frozen=True)
+class _Chosen:
+    """How a suite is, as it was asked for."""
+
+    keys: str
+    mesh: bool
+    otlp: str
+    hosts: Mapping[str, str]
+
+
+def _site(suite: str, ports: Mapping[str, int], environ: Mapping[str, str], chosen: _Chosen) -> Site:
     directory = directory_of(suite)
     more, their_ports = scaled(directory)
+    # each further instance is on a host of its own name, too
+    own = {one.name: one.name for one in more} if chosen.hosts else {}
     return Site(
         ROOT,
         suite,
         {**ports, **their_ports},
         make_secrets(directory),
-        programs.find(ROOT, environ),
-        keys,
+        programs.CONTAINED if chosen.hosts else programs.find(ROOT, environ),
+        chosen.keys,
         workers(directory),
-        mesh,
+        chosen.mesh,
         # without the mesh nobody would spread calls over them
-        more if mesh else (),
-        otlp,
+        more if chosen.mesh else (),
+        chosen.otlp,
+        {**chosen.hosts, **own},
     )
-
-
-def base_environment(site: Site, environ: Mapping[str, str]) -> dict[str, str]:
-    """What every part gets, and all that it gets of the caller's environment."""
-    kept = {name: value for name, value in environ.items() if CERTIFICATES.search(name)}
-    return kept | {
-        "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "HOME": environ.get("HOME", str(site.directory)),
-        "LANG": "C.UTF-8",
-        "PYTHONPATH": import_path(site.root),
-        "PYTHONUNBUFFERED": "1",
-    }
-
-
-def write_plans(site: Site, parts: Iterable[Part]) -> None:
-    """Write what the launcher reads: each part's command and whole environment."""
-    base = base_environment(site, os.environ)
-    for part in parts:
-        plan = {
-            "command": list(part.command),
-            "environment": base | dict(part.environment),
-            "refuses_root": part.refuses_root,
-            "nice": part.nice,
-        }
-        write_json(site.directory / "env" / f"{part.name}.json", plan)

@@ -7,7 +7,7 @@ import asyncio
 from rich.console import Console
 from rich.table import Table
 
-from ops import probes, processes, versions
+from ops import probes, versions
 from ops.suite import Suite
 
 
@@ -30,7 +30,7 @@ def status(suite_name: str, console: Console) -> int:
     """Print the table; exit status 1 unless every part is healthy."""
     suite = Suite.load(suite_name)
     suite.require_running()
-    states, found = suite.states(), asyncio.run(healths(suite))
+    states, used, found = suite.states(), suite.memory(), asyncio.run(healths(suite))
     table = Table("part", "state", "pid", "up", "MB", "port", "health", box=None, pad_edge=False)
     for name, part in suite.parts.items():
         now = states.get(name)
@@ -40,12 +40,12 @@ def status(suite_name: str, console: Console) -> int:
             now.state.lower() if now else "unknown",
             str(pid or ""),
             uptime(now.seconds) if now and pid else "",
-            f"{processes.memory(processes.family(pid)) / 1e6:.0f}" if pid else "",
+            f"{used[name] / 1e6:.0f}" if name in used else "",
             str(suite.ports[part.ports[0]]) if part.ports else "",
             f"[red]{found[name]}[/]" if found[name] else "[green]healthy[/]",
         )
     console.print(table)
-    total = processes.memory(processes.family(suite.supervisor.process_id()))
+    total = sum(used.values())
     console.print(f"\nsuite {suite.name}: {total / 1e9:.2f} GB (shared pages counted once)")
     stay = versions.kept(suite.site)
     versions.tell(suite, stay, console, gone="is not needed any more: `make up` removes it")

@@ -16,10 +16,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import bootstraps, edge_certificate, mesh_parts, servers, topology
+from ops import bootstraps, edge_certificate, mesh_parts, servers, sockets, topology
 from ops.errors import SuiteError
+from ops.part import Part
+from ops.plans import base_environment
 from ops.site import Instance, Site
-from ops.state import base_environment, read_json, write_json, write_private
+from ops.state import private_folder, read_json, write_json, write_private
 from ops.supervision import launcher
 
 
@@ -73,17 +75,21 @@ def prepare_entry(site: Site, name: str) -> None:
     """Render an entry's configuration with today's ports; in the mesh it gets its credential, too."""
     if name == "edge":
         edge_certificate.ensure(site.root / site.tls, datetime.now(UTC))
+        if site.contained:  # it sees its own key there, and not the authority's
+            for file in (edge_certificate.CERTIFICATE, edge_certificate.KEY):
+                write_private(site.prepared(name, "run") / file, (site.root / site.tls / file).read_text())
     if site.mesh:
         text = bootstraps.entry(site, name, credential(site, Instance(name, name)))
     else:
         text = bootstraps.entry_without_mesh(site, name)
-    write_private(site.directory / "run" / f"{name}.yaml", text)
+    write_private(site.prepared(name, "run") / f"{name}.yaml", text)
 
 
 def prepare_sidecar(site: Site, instance: Instance) -> None:
     """Render a sidecar's configuration, with its credential."""
     text = bootstraps.sidecar(site, instance, credential(site, instance))
-    write_private(site.directory / "run" / f"{mesh_parts.beside(instance.name)}.yaml", text)
+    name = mesh_parts.beside(instance.name)
+    write_private(site.prepared(name, "run") / f"{name}.yaml", text)
 
 
 def credential(site: Site, instance: Instance) -> str:
@@ -109,14 +115,23 @@ PREPARATIONS: Mapping[str, Callable[[Site], None]] = {
 
 
 def prepare(site: Site, part: str) -> None:
-    """Prepare one part's storage or configuration, if it needs any."""
-    if part in PREPARATIONS:
+    """Prepare one part's storage or configuration, if it needs any, and the folders of its sockets."""
+    for known in topology.all_parts(site):
+        if known.name == part:
+            make_socket_folders(site, known)
+    if part in PREPARATIONS and not site.contained:  # an official image prepares its storage itself
         PREPARATIONS[part](site)
     elif part in mesh_parts.ENTRIES:
         prepare_entry(site, part)
     for instance in topology.with_sidecars(site):
         if part == mesh_parts.beside(instance.name):
             prepare_sidecar(site, instance)
+
+
+def make_socket_folders(site: Site, part: Part) -> None:
+    """Open to their owner only, for a socket's own mode is set only after it listens."""
+    for folder in sockets.folders(site, part):
+        private_folder(site.directory / "sockets" / folder)
 
 
 def read_override(site: Site, part: str) -> dict[str, str]:
@@ -135,4 +150,4 @@ def write_override(site: Site, part: str, environment: Mapping[str, str]) -> Non
 
 def override_path(site: Site, part: str) -> Path:
     """The file that the launcher reads over the part's plan."""
-    return site.directory / "env" / f"{part}.override.json"
+    return site.prepared(part, "env") / f"{part}.override.json"

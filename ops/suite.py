@@ -12,15 +12,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-import psutil
-
-from ops import databases, probes, state, storage, topology
+from ops import databases, plans, probes, state, storage, topology
+from ops.compose.engine import Engine
 from ops.errors import SuiteError
 from ops.part import Part, ProbeKind
 from ops.site import Site, option_of
@@ -28,10 +27,37 @@ from ops.supervision import ProcessState, Supervisor
 
 T = TypeVar("T")
 STOPPING_SECONDS = 25.0  # the longest that a part has to end
-GONE_SECONDS = 10
 CRASHING_SECONDS = 8.0
 # supervisor's words for a process that it has given up or that nobody started
 NOT_RUNNING = ("STOPPED", "EXITED", "FATAL", "UNKNOWN")
+
+
+class Runtime(Protocol):
+    """What keeps the parts running: supervisor natively, the container engine in containers."""
+
+    def is_running(self) -> bool:
+        """Whether it runs this suite now."""
+
+    def states(self) -> dict[str, ProcessState]:
+        """Every part that it knows."""
+
+    def start(self, name: str) -> None:
+        """Start a part unless it runs."""
+
+    def stop(self, name: str) -> None:
+        """Stop a part and wait until its process is gone."""
+
+    def kill(self, name: str) -> None:
+        """Kill a part that runs, as by a crash: it is gone, and will be started again."""
+
+    def ensure_running(self, parts: Iterable[Part]) -> None:
+        """Know these parts, and no others."""
+
+    def last_lines(self, name: str, count: int) -> list[str]:
+        """The end of a part's log."""
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that each part that runs uses now."""
 
 
 class Suite:
@@ -40,7 +66,7 @@ class Suite:
     def __init__(self, site: Site) -> None:
         self.site = site
         self.parts: dict[str, Part] = {part.name: part for part in topology.all_parts(site)}
-        self.supervisor = Supervisor(site)
+        self.supervisor: Runtime = Engine() if site.contained else Supervisor(site)
 
     @classmethod
     def load(cls, name: str = "main") -> Suite:
@@ -111,7 +137,7 @@ class Suite:
         if found == "BACKOFF":
             self.supervisor.stop(name)  # its next try may be seconds away, and without today's migrations
         if found in (*NOT_RUNNING, "BACKOFF"):
-            state.write_plans(self.site, [part])
+            plans.write_plans(self.site, [part])
             storage.prepare(self.site, name)
             if part.database:
                 databases.migrate(self.site, part.database)
@@ -133,16 +159,10 @@ class Suite:
         self.supervisor.stop(name)
 
     def kill(self, name: str) -> None:
-        """SIGKILL the process itself and wait until it is gone; supervisor starts it again."""
-        pid = self.pid(name)
-        if not pid:
+        """SIGKILL the process itself and wait until it is gone; it is started again."""
+        if not self.pid(name):
             raise SuiteError(f"{name} does not run")
-        try:
-            process = psutil.Process(pid)
-            process.kill()
-            process.wait(GONE_SECONDS)
-        except psutil.NoSuchProcess:
-            pass
+        self.supervisor.kill(name)
 
     def wait_ready(self, name: str, seconds: float = 30) -> None:
         """Wait until a part answers its probe; SuiteError says why it does not."""
@@ -169,12 +189,11 @@ class Suite:
 
     def last_lines(self, name: str, count: int) -> list[str]:
         """The end of a part's log."""
-        path = self.directory / "logs" / f"{name}.log"
-        if not path.is_file():
-            return []
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 400 * count))
-            return file.read().decode(errors="replace").splitlines()[-count:]
+        return self.supervisor.last_lines(self.part(name).name, count)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that each part that runs uses now, shared pages counted once."""
+        return self.supervisor.memory()
 
 
 class Hope:

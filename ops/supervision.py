@@ -17,12 +17,17 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import Fault, ServerProxy, Transport
 
+import psutil
+
+from ops import processes
 from ops.errors import SuiteError
 from ops.part import Part
+from ops.plans import base_environment
 from ops.site import Site
-from ops.state import base_environment, write_private
+from ops.state import write_private
 
 BAD_NAME, ALREADY_STARTED, NOT_RUNNING = 10, 60, 70  # supervisor.xmlrpc.Faults
+GONE_SECONDS = 10
 CALL_SECONDS = 45.0  # a stop waits for the process, at most the longest stop_seconds
 
 
@@ -163,6 +168,29 @@ class Supervisor:
             row["name"]: ProcessState(row["name"], row["statename"], row["pid"], row["now"] - row["start"])
             for row in rows
         }
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a part's process and wait until it is gone; supervisor starts it again by itself."""
+        try:
+            process = psutil.Process(self.states()[name].pid)
+            process.kill()
+            process.wait(GONE_SECONDS)
+        except psutil.NoSuchProcess:
+            pass
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that each part that runs uses now, shared pages counted once."""
+        pids = {name: found.pid for name, found in self.states().items() if found.pid}
+        return {name: processes.memory(processes.family(pid)) for name, pid in pids.items()}
+
+    def last_lines(self, name: str, count: int) -> list[str]:
+        """The end of a part's log."""
+        path = self._site.directory / "logs" / f"{name}.log"
+        if not path.is_file():
+            return []
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 400 * count))
+            return file.read().decode(errors="replace").splitlines()[-count:]
 
     def start(self, name: str) -> None:
         """Start a part unless it runs; does not wait for readiness."""

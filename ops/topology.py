@@ -42,6 +42,8 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "edge_tls": 8443,
     "bff-web": 15066,
 }
+PUBLISHED = ("edge", "edge_tls", "operator", "temporal_ui")
+"""The ports that are open outside where the parts are in containers: on the machine's loopback only."""
 NICE = 5
 BLOCKS_FROM, BLOCK_SIZE, BLOCKS = 20000, 100, 100
 
@@ -57,6 +59,8 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "shipping": ("users", "kafka"),
     "orders": ("users", "products", "inventory", "payments", "notifications", "kafka", "temporal"),
 }
+SERVERS = frozenset({"kafka", "postgres", "temporal"})
+"""The engines that we run and did not write."""
 FRONTS: Mapping[str, tuple[str, ...]] = {
     "overview": ("orders", "users", "products", "payments", "shipping"),
     "bff-web": ("users", "products", "orders", "payments", "shipping"),
@@ -184,8 +188,8 @@ def server_parts(site: Site) -> tuple[Part, ...]:
 
 def tool_parts(site: Site) -> tuple[Part, ...]:
     """The two small Python parts that are no services."""
-    mail = {"MAIL_LISTEN": site.address("smtp"), "MAIL_DIRECTORY": str(site.directory / "mail")}
-    described = {name: f"unix:{site.socket(name, 'reflection')}" for name in mesh_parts.ENTRIES}
+    mail = {"MAIL_LISTEN": site.listener("smtp"), "MAIL_DIRECTORY": str(site.directory / "mail")}
+    described = {name: f"unix:{mesh_parts.reflection(site, name)}" for name in mesh_parts.ENTRIES}
     reflection = {f"REFLECTION_{name.upper()}_LISTEN": address for name, address in described.items()}
     python = str(site.python)
     return (
@@ -223,6 +227,11 @@ def served(site: Site) -> tuple[Instance, ...]:
 def with_sidecars(site: Site) -> tuple[Instance, ...]:
     """Every instance that has a sidecar beside it in the mesh: all that serve calls, and the worker."""
     return (*served(site), Instance(workers.CURRENT, workers.CURRENT))
+
+
+def is_launched(site: Site, part: str) -> bool:
+    """Whether our launcher becomes it by a plan: not a server in a container, whose own image starts it."""
+    return not (site.contained and part in SERVERS)
 
 
 def all_parts(site: Site) -> tuple[Part, ...]:

@@ -18,6 +18,7 @@ from rich.console import Console
 from ops import (
     checks,
     databases,
+    plans,
     probes,
     processes,
     search_attributes,
@@ -28,6 +29,8 @@ from ops import (
     versions,
     workers,
 )
+from ops.compose import engines
+from ops.compose.door import REMEMBERED
 from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
@@ -147,7 +150,7 @@ def runs(name: str) -> bool:
 
 def bring(suite: Suite, console: Console) -> tuple[list[Failure], dict[str, str]]:
     """Start all parts and wait for them: what failed; and which old builds of the worker stay, and why."""
-    state.write_plans(suite.site, suite.parts.values())
+    plans.write_plans(suite.site, suite.parts.values())
     suite.supervisor.ensure_running(suite.parts.values())
     with StartDisplay(suite.parts, console) as display:
         start = Start(suite, display)
@@ -169,6 +172,7 @@ def up(name: str, console: Console) -> int:
         processes.end(processes.left_behind(suite.directory))
         storage.lay_policy(suite.site)
     check_machine(suite, was_running)
+    (suite.directory / REMEMBERED).unlink(missing_ok=True)  # from now on it is a native one
     suite = Suite(versions.choose(suite.site, os.environ))
     before = {part: found.pid for part, found in suite.states().items()}
     failures, stay = bring(suite, console)
@@ -221,11 +225,13 @@ def report(suite: Suite, started: list[str], seconds: float, console: Console) -
     if suite.site.payload_keys:
         console.print(f"  payload codec      http://{suite.address('codec')}   for the Temporal UI and CLI")
     console.print(f"  mail               {suite.directory}/mail/inbox\n")
-    used = processes.memory(processes.family(suite.supervisor.process_id()))
+    used = sum(suite.memory().values())
     total, installed = psutil.virtual_memory().total, state.read_json(REPORT)
     fetched = f"installed in {installed.get('seconds')} s, {installed.get('megabytes')} MB fetched"
     console.print(
         f"Healthy in {seconds:.1f} s; memory {used / 1e9:.2f} of {total / 1e9:.0f} GB; "
         + (fetched if installed.get("seconds") else "nothing to install, 0 MB fetched")
     )
+    if engines.answers():
+        console.print("Docker answers here: `make up RUNTIME=compose` runs the same suite in containers.")
     console.print(f"Next: make demo MODE=sync{option}   make status{option}   make down{option}   make help")

@@ -30,7 +30,7 @@ def current(site: Site) -> Part:
         | site.spans("WORKFLOWS")
         | {
             "WORKFLOWS_LISTEN": site.application(CURRENT),
-            "WORKFLOWS_METRICS_ADDRESS": site.address("worker_metrics"),
+            "WORKFLOWS_METRICS_ADDRESS": site.listener("worker_metrics"),
         }
     )
     return Part(

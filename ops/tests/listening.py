@@ -133,7 +133,7 @@ async def edge(
             if part.name not in (names or ("edge",)):
                 continue
             storage.prepare(site, part.name)
-            rendered = site.directory / "run" / f"{part.name}.yaml"
+            rendered = site.prepared(part.name, "run") / f"{part.name}.yaml"
             rendered.write_text(change(rendered.read_text()))
             envoy = await asyncio.create_subprocess_exec(*part.command, stderr=subprocess.DEVNULL)
             stack.push_async_callback(_end, envoy)

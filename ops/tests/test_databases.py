@@ -11,7 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ops import databases, probes, state, storage, topology
+from ops import databases, plans, probes, storage, topology
 from ops.errors import SuiteError
 from ops.site import Site
 from ops.supervision import launcher
@@ -23,7 +23,7 @@ FOLDER = Path(topology.FOLDERS["products"])
 @pytest.fixture
 async def postgres(site: Site) -> AsyncIterator[Site]:
     part = next(part for part in topology.server_parts(site) if part.name == "postgres")
-    state.write_plans(site, [part])
+    plans.write_plans(site, [part])
     await asyncio.to_thread(storage.prepare, site, "postgres")
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*launcher(site, "postgres"), cwd=site.root, stderr=quiet)

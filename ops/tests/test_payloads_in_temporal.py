@@ -21,7 +21,7 @@ from temporalio.worker import Worker
 
 from kit.payload_keys import PayloadKey, PayloadKeys, read_keys
 from kit.payloads import data_converter
-from ops import probes, state, topology
+from ops import plans, probes, topology
 from ops.part import Part
 from ops.site import Site
 from ops.tests.steep import Steep
@@ -37,7 +37,7 @@ LATER = PayloadKey("k2", b"2" * 32)
 @asynccontextmanager
 async def running(site: Site, part: Part) -> AsyncIterator[None]:
     """The part as the suite runs it."""
-    environment = state.base_environment(site, os.environ) | dict(part.environment)
+    environment = plans.base_environment(site, os.environ) | dict(part.environment)
     log = (site.directory / "logs" / f"{part.name}.log").open("wb")
     process = await asyncio.create_subprocess_exec(
         *part.command, cwd=site.root, env=environment, stdout=log, stderr=log

@@ -9,16 +9,17 @@ import grpc
 import pytest
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from ops import probes, reflection, topology
+from ops import mesh_parts, probes, reflection, state, topology
 from ops.site import Site
 
 
 def described(site: Site, entry: str) -> str:
-    return f"unix:{site.socket(entry, 'reflection')}"
+    return f"unix:{mesh_parts.reflection(site, entry)}"
 
 
 @pytest.fixture
 async def both(site: Site) -> AsyncIterator[Site]:
+    state.private_folder(site.directory / "sockets" / "reflection")
     servers = [
         await reflection.start(described(site, "edge"), reflection.PUBLIC),
         await reflection.start(described(site, "operator"), reflection.all_services()),

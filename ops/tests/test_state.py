@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import state, topology
+from ops import plans, state, topology
 from ops.errors import SuiteError
 from ops.site import Instance, Site
 
@@ -107,7 +107,7 @@ def test_a_missing_program_is_named_with_its_variable(environ: dict[str, str]) -
 
 def test_a_part_sees_certificates_of_the_caller_and_none_of_the_rest(site: Site) -> None:
     caller = {"SSL_CERT_FILE": "/etc/ca.pem", "AWS_SECRET_ACCESS_KEY": "hush", "HOME": "/home/ada"}
-    environment = state.base_environment(site, caller)
+    environment = plans.base_environment(site, caller)
     assert environment["SSL_CERT_FILE"] == "/etc/ca.pem"
     assert environment["HOME"] == "/home/ada"
     assert "AWS_SECRET_ACCESS_KEY" not in environment
@@ -115,7 +115,7 @@ def test_a_part_sees_certificates_of_the_caller_and_none_of_the_rest(site: Site)
 
 def test_a_plan_holds_the_whole_environment_and_is_private(site: Site) -> None:
     orders = topology.workload(site, Instance("orders", "orders"))
-    state.write_plans(site, [orders])
+    plans.write_plans(site, [orders])
     path = site.directory / "env" / "orders.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     plan = json.loads(path.read_text())

@@ -13,6 +13,7 @@ from ops import control, state, status, up
 from ops import suite as suite_module
 from ops.errors import SuiteError
 from ops.suite import Suite
+from ops.supervision import Supervisor
 
 pytestmark = pytest.mark.suite
 # a part that nothing else depends on, so that other tests are not disturbed
@@ -50,7 +51,9 @@ def test_a_stopped_part_stays_down_and_says_so(suite: Suite) -> None:
 
 def test_a_start_before_the_end_of_a_stop_is_not_lost(suite: Suite) -> None:
     before = suite.pid(PART)
-    suite.supervisor._ask("stopProcess", PART, False)  # as one leaves it who presses Ctrl-C while it waits
+    Supervisor(suite.site)._ask(
+        "stopProcess", PART, False
+    )  # as one leaves it who presses Ctrl-C while it waits
     suite.start(PART)
     suite.wait_ready(PART)
     assert suite.pid(PART) not in (0, before)

@@ -23,7 +23,7 @@ def second_instance(suite: Suite, part: str) -> Iterator[subprocess.Popen[bytes]
     """Run one more process of a part for the length of a block; it is healthy when the block begins, and in
     the end it is asked to stop, unless the block has killed it.
     """
-    plan = json.loads((suite.directory / "env" / f"{part}.json").read_text())
+    plan = json.loads((suite.site.prepared(part, "env") / f"{part}.json").read_text())
     address = f"127.0.0.1:{free_port()}"
     environment = plan["environment"] | {f"{part.upper()}_LISTEN": address}
     process = subprocess.Popen(

@@ -1,0 +1,1 @@
+"""The suite in containers: what a container engine is needed for, and what runs in its containers."""
