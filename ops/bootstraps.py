@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ops import edge_certificate, mesh_parts, public_doors
+from ops import mesh_parts
 from ops.site import HOST, Instance, Site
 
 CONNECT_SECONDS = "1s"
@@ -104,19 +104,25 @@ def _doors(site: Site, name: str) -> Any:
             reflection=site.socket(name, "reflection"),
         )
     )
-    if name == "edge":
-        for listener in doors["static_resources"]["listeners"]:
-            manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-            public_doors.open_to_browsers(site.root, manager)
     _observed(site, name, doors)
     if name == "edge":
-        listeners = doors["static_resources"]["listeners"]
-        listeners += [_by_tls(site, listener) for listener in listeners]
+        _open_to_the_public(site, doors["static_resources"]["listeners"])
     return doors
+
+
+def _open_to_the_public(site: Site, listeners: list[Any]) -> None:
+    """Make of the plain door what the public needs, and open it by TLS too."""
+    from ops import public_doors  # brings gRPC along
+
+    for listener in listeners:
+        public_doors.open_to_browsers(site.root, listener["filter_chains"][0]["filters"][0]["typed_config"])
+    listeners += [_by_tls(site, listener) for listener in listeners]
 
 
 def _by_tls(site: Site, plain: Any) -> Any:
     """The same door once more, for callers who want it encrypted."""
+    from ops import edge_certificate  # brings cryptography along
+
     listener = deepcopy(plain)
     listener["name"] = "edge_tls"
     listener["address"]["socket_address"]["port_value"] = site.ports["edge_tls"]

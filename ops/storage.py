@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import bootstraps, edge_certificate, mesh_parts, servers, topology
+from ops import bootstraps, mesh_parts, servers, topology
 from ops.errors import SuiteError
 from ops.site import Instance, Site
 from ops.state import base_environment, read_json, write_json, write_private
@@ -72,6 +72,8 @@ def prepare_kafka(site: Site) -> None:
 def prepare_entry(site: Site, name: str) -> None:
     """Render an entry's configuration with today's ports; in the mesh it gets its credential, too."""
     if name == "edge":
+        from ops import edge_certificate  # brings cryptography along
+
         edge_certificate.ensure(site.root / site.tls, datetime.now(UTC))
     if site.mesh:
         text = bootstraps.entry(site, name, credential(site, Instance(name, name)))
