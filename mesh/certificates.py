@@ -96,7 +96,7 @@ def make_root(now: datetime) -> Root:
         .issuer_name(name)
         # Leaves are signed directly: a leaf can never become an intermediate.
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage("key_cert_sign", "crl_sign"), critical=True)
+        .add_extension(usage("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(key_id, critical=False)
         .add_extension(_uri(f"spiffe://{TRUST_DOMAIN}"), critical=False)
         .sign(key, hashes.SHA256())
@@ -122,7 +122,7 @@ def make_leaf(root: Root, workload: str, lifetime: timedelta, now: datetime) -> 
         .issuer_name(root.certificate.subject)
         .add_extension(_uri(spiffe_id(workload)), critical=True)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage("digital_signature"), critical=True)
+        .add_extension(usage("digital_signature"), critical=True)
         .add_extension(_both_ends(), critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(root.private_key.public_key()), critical=False
@@ -150,7 +150,8 @@ def _builder(key: ec.EllipticCurvePrivateKey, start: datetime, end: datetime) ->
     )
 
 
-def _usage(*named: str) -> x509.KeyUsage:
+def usage(*named: str) -> x509.KeyUsage:
+    """What a key may be used for, by the names that x509.KeyUsage has, and nothing else."""
     return x509.KeyUsage(**NO_USAGE | dict.fromkeys(named, True))
 
 

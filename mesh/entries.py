@@ -5,7 +5,7 @@ comes from the policy, as for a sidecar.
 
 from __future__ import annotations
 
-from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -19,6 +19,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
 from mesh import rest
+from mesh.envoy_values import overwriting, pack
 from mesh.methods import BY_WORKLOAD, EVENT_PARTS, EVENTS, IDENTITIES, Role
 from mesh.outgoing import routes
 from mesh.policy import Policy
@@ -60,10 +61,7 @@ def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
     found.append(
         _nowhere("/", f"not served here: the entry {entry!r} takes gRPC methods of {callees or 'nobody'}")
     )
-    told = HeaderValueOption(
-        header=HeaderValue(key=ENTRY_HEADER, value=entry),
-        append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
+    told = overwriting(ENTRY_HEADER, entry)
     host = VirtualHost(
         name=entry,
         domains=["*"],
@@ -71,7 +69,7 @@ def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
         include_request_attempt_count=True,  # the callee's proxy wants to know (mesh.unsent)
     )
     if IDENTITIES[entry] is Role.EDGE:
-        host.typed_per_filter_config[rest.CORS].CopyFrom(rest.cors(policy.edge.origins))
+        pack(host.typed_per_filter_config[rest.CORS], rest.cors(policy.edge.origins))
     configuration = RouteConfiguration(name=ENTRY, request_headers_to_add=[told], virtual_hosts=[host])
     configuration.max_direct_response_body_size_bytes.value = rest.MAX_DOCUMENT_BYTES
     return configuration

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envoy.config.core.v3.base_pb2 import DataSource, HeaderValue, HeaderValueOption
+from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -25,9 +25,9 @@ from envoy.type.matcher.v3.regex_pb2 import RegexMatcher
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
-from google.protobuf.any_pb2 import Any
 
 import ordermesh
+from mesh.envoy_values import overwriting
 from mesh.methods import PUBLIC
 
 API = "/api/v1/"
@@ -92,7 +92,7 @@ def routes() -> Iterator[Route]:
     yield Route(match=RouteMatch(prefix=API), direct_response=DirectResponseAction(status=404, body=text))
 
 
-def cors(origins: Iterable[str]) -> Any:
+def cors(origins: Iterable[str]) -> CorsPolicy:
     """Which pages may call from a browser, and how; the configuration of the filter `CORS`."""
     policy = CorsPolicy(
         allow_origin_string_match=[_origin(origin) for origin in origins],
@@ -102,9 +102,7 @@ def cors(origins: Iterable[str]) -> Any:
         max_age=PREFLIGHT_SECONDS,
     )
     policy.forward_not_matching_preflights.value = False
-    packed = Any()
-    packed.Pack(policy)
-    return packed
+    return policy
 
 
 def _document() -> Route:
@@ -113,7 +111,7 @@ def _document() -> Route:
         match=RouteMatch(path=DOCUMENT_PATH, headers=[_method("GET")]),
         direct_response=DirectResponseAction(status=200, body=body),
     )
-    found.response_headers_to_add.append(_told("content-type", "application/json"))
+    found.response_headers_to_add.append(overwriting("content-type", "application/json"))
     return found
 
 
@@ -135,10 +133,5 @@ def _only(pattern: str, verbs: list[str]) -> Route:
         match=RouteMatch(safe_regex=RegexMatcher(regex=pattern)),
         direct_response=DirectResponseAction(status=405, body=text),
     )
-    found.response_headers_to_add.append(_told("allow", allowed))
+    found.response_headers_to_add.append(overwriting("allow", allowed))
     return found
-
-
-def _told(name: str, value: str) -> HeaderValueOption:
-    action = HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD
-    return HeaderValueOption(header=HeaderValue(key=name, value=value), append_action=action)

@@ -14,7 +14,6 @@ from envoy.config.accesslog.v3.accesslog_pb2 import (
     ComparisonFilter,
     ExtensionFilter,
 )
-from envoy.config.core.v3.base_pb2 import HeaderValue, HeaderValueOption
 from envoy.extensions.access_loggers.filters.cel.v3.cel_pb2 import ExpressionFilter
 from envoy.extensions.filters.network.http_connection_manager.v3.http_connection_manager_pb2 import (
     LocalReplyConfig,
@@ -24,7 +23,7 @@ from envoy.type.matcher.v3.string_pb2 import StringMatcher
 
 from kit.channels import UNSENT_HEADER
 from mesh.ends import at_least_one, both, flags, header, status
-from mesh.envoy_values import pack
+from mesh.envoy_values import overwriting, pack
 from mesh.matches import path_matcher
 from mesh.policy import UNANSWERED, Policy
 
@@ -103,8 +102,4 @@ def _replies(first_try: AccessLogFilter, paths: Iterable[str]) -> LocalReplyConf
 
 
 def _told(condition: AccessLogFilter) -> ResponseMapper:
-    option = HeaderValueOption(
-        header=HeaderValue(key=UNSENT_HEADER, value="1"),
-        append_action=HeaderValueOption.HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
-    )
-    return ResponseMapper(filter=condition, headers_to_add=[option])
+    return ResponseMapper(filter=condition, headers_to_add=[overwriting(UNSENT_HEADER, "1")])

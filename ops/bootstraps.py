@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ops import edge_certificate, edge_tokens, mesh_parts, public_doors
+from ops import mesh_parts
 from ops.site import Instance, Site
 from ops.topology import HTTP
 
@@ -107,20 +107,26 @@ def _doors(site: Site, name: str) -> Any:
     )
     for listener in doors["static_resources"]["listeners"]:
         listener["address"]["socket_address"]["address"] = site.bound
-    if name == "edge":
-        for listener in doors["static_resources"]["listeners"]:
-            manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
-            public_doors.furnish(site.root, manager)
-        doors["static_resources"]["clusters"].append(edge_tokens.keys(site.ports[name]))
     _observed(site, name, doors)
     if name == "edge":
-        listeners = doors["static_resources"]["listeners"]
-        listeners += [_by_tls(site, listener) for listener in listeners]
+        _open_to_the_public(site, doors["static_resources"])
     return doors
+
+
+def _open_to_the_public(site: Site, resources: Any) -> None:
+    """Make of the plain door what the public needs, and open it by TLS too."""
+    from ops import edge_tokens, public_doors  # brings gRPC along
+
+    for listener in resources["listeners"]:
+        public_doors.furnish(site.root, listener["filter_chains"][0]["filters"][0]["typed_config"])
+    resources["listeners"] += [_by_tls(site, listener) for listener in resources["listeners"]]
+    resources["clusters"].append(edge_tokens.keys(site.ports["edge"]))
 
 
 def _by_tls(site: Site, plain: Any) -> Any:
     """The same door once more, for callers who want it encrypted."""
+    from ops import edge_certificate  # brings cryptography along
+
     folder = site.state / "run" if site.contained else site.tls
     listener = deepcopy(plain)
     listener["name"] = "edge_tls"

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from mesh.certificates import private_pem, usage
 from ops.state import write_private
 
 AUTHORITY, AUTHORITY_KEY, CERTIFICATE, KEY = "ca.crt", "ca.key", "edge.crt", "edge.key"
@@ -57,7 +58,7 @@ def _authority(now: datetime) -> tuple[x509.Certificate, ec.EllipticCurvePrivate
     unsigned = (
         _builder(name, name, key.public_key(), now, AUTHORITY_LIFETIME)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(_usage(signs_certificates=True), critical=True)
+        .add_extension(usage("key_cert_sign", "crl_sign"), critical=True)
         .add_extension(x509.NameConstraints([x509.DNSName("localhost")], None), critical=True)
     )
     return unsigned.sign(key, hashes.SHA256()), key
@@ -71,7 +72,7 @@ def _leaf(
     unsigned = (
         _builder(_name("localhost"), authority.subject, key.public_key(), now, LIFETIME)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(_usage(signs_certificates=False), critical=True)
+        .add_extension(usage("digital_signature"), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(HOSTS), critical=False)
         .add_extension(above, critical=False)
@@ -94,20 +95,6 @@ def _builder(
     )
 
 
-def _usage(*, signs_certificates: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=not signs_certificates,
-        key_cert_sign=signs_certificates,
-        crl_sign=signs_certificates,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        encipher_only=False,
-        decipher_only=False,
-    )
-
-
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
@@ -115,8 +102,5 @@ def _name(text: str) -> x509.Name:
 def _write(
     folder: Path, name: str, key_name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey
 ) -> None:
-    text = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    write_private(folder / key_name, text.decode())
+    write_private(folder / key_name, private_pem(key).decode())
     write_private(folder / name, certificate.public_bytes(serialization.Encoding.PEM).decode())

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ops import bootstraps, edge_certificate, mesh_parts, servers, sockets, topology
+from ops import bootstraps, mesh_parts, servers, sockets, topology
 from ops.errors import SuiteError
 from ops.part import Part
 from ops.plans import base_environment
@@ -74,6 +74,8 @@ def prepare_kafka(site: Site) -> None:
 def prepare_entry(site: Site, name: str) -> None:
     """Render an entry's configuration with today's ports; in the mesh it gets its credential, too."""
     if name == "edge":
+        from ops import edge_certificate  # brings cryptography along
+
         edge_certificate.ensure(site.root / site.tls, datetime.now(UTC))
         if site.contained:  # it sees its own key there, and not the authority's
             for file in (edge_certificate.CERTIFICATE, edge_certificate.KEY):

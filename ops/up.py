@@ -38,7 +38,7 @@ from ops.part import Part
 from ops.site import Site, option_of
 from ops.suite import NOT_RUNNING, Suite
 
-PART_SECONDS = 60.0
+PART_SECONDS = 120.0
 READERS_SECONDS = 15.0
 SHOWN_LOG_LINES = 15
 
