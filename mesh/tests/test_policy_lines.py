@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.policy_lines import Lines, Path, Quoted, Value, plain, written
@@ -93,24 +93,37 @@ MAPS = st.dictionaries(
     st.recursive(NAMES, lambda below: st.dictionaries(NAMES, below, max_size=3), max_leaves=5),
     min_size=1,
 )
-PLACES = st.lists(NAMES, min_size=1, max_size=3).map(tuple)
 STYLES = st.sampled_from([True, False, None])
+Place = tuple[dict[str, Any], tuple[str, ...]]
 
 
-def reaches(data: Any, path: tuple[str, ...]) -> bool:
-    """Whether there is no word where the path needs a map."""
+@st.composite
+def places(draw: st.DrawFn) -> Place:
+    """A map, and a path in it that nothing but what is missing is in the way of."""
+    data = draw(MAPS)
+    path = draw(st.lists(NAMES, min_size=1, max_size=3).map(tuple))
+    around = data
     for key in path[:-1]:
-        data = data.get(key, {})
-        if not isinstance(data, dict):
-            return False
-    return True
+        if isinstance(around.get(key), str):
+            around[key] = {}
+        around = around.get(key, {})
+    return data, path
 
 
-@given(MAPS, PLACES, STYLES)
-def test_a_value_that_is_set_is_there_and_nothing_else_is_changed(
-    data: dict[str, Any], path: tuple[str, ...], style: bool | None
-) -> None:
-    assume(reaches(data, path))
+@st.composite
+def values(draw: st.DrawFn) -> Place:
+    """A map, and the path of one of its values."""
+    data = draw(MAPS.filter(lambda data: len(data) > 1))
+    path, found = [], data
+    while isinstance(found, dict) and found and (not path or draw(st.booleans())):
+        path.append(draw(st.sampled_from(sorted(found))))
+        found = found[path[-1]]
+    return data, tuple(path)
+
+
+@given(places(), STYLES)
+def test_a_value_that_is_set_is_there_and_nothing_else_is_changed(place: Place, style: bool | None) -> None:
+    data, path = place
     lines = Lines(yaml.safe_dump(data, default_flow_style=style))
     lines.set(path, {"new": "value"})
     around: Any = data
@@ -120,12 +133,12 @@ def test_a_value_that_is_set_is_there_and_nothing_else_is_changed(
     assert plain(read(lines.text)) == data
 
 
-@given(MAPS, PLACES, STYLES, st.integers(min_value=1, max_value=2))
+@given(values(), STYLES, st.integers(min_value=1, max_value=2))
 def test_a_value_that_is_removed_is_gone_and_nothing_else_is(
-    data: dict[str, Any], path: tuple[str, ...], style: bool | None, keep: int
+    place: Place, style: bool | None, keep: int
 ) -> None:
+    data, path = place
     lines = Lines(yaml.safe_dump(data, default_flow_style=style))
-    assume(lines.at(*path) is not None and len(data) > 1)
     lines.remove(path, keep)
     for size in range(len(path), 0, -1):
         around: Any = data

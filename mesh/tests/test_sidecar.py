@@ -1,5 +1,6 @@
 """A sidecar is told whom it may call and who may call it; a real Envoy takes all of it."""
 
+import os
 import subprocess
 import sys
 from datetime import timedelta
@@ -148,6 +149,7 @@ print(sorted((type_url, version_of(named)) for type_url, named in found.resource
 def test_another_process_has_the_same_versions_so_its_restart_drains_no_listener() -> None:
     def told() -> bytes:
         command = [sys.executable, "-c", VERSIONS]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout  # noqa: S603 - ours
+        paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+        return subprocess.run(command, cwd=ROOT, env=paths, capture_output=True, check=True).stdout  # noqa: S603 - ours
 
     assert len({told() for _ in range(3)}) == 1

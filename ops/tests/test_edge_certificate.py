@@ -14,7 +14,7 @@ import pytest
 
 from ops import edge_certificate
 from ops.site import Site
-from ops.tests.listening import Edge, edge
+from ops.tests.listening import USER, Edge, edge
 from ordermesh.orders.v1 import orders_service_pb2, orders_service_pb2_grpc
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -76,13 +76,14 @@ async def test_it_speaks_both_versions_of_http(public: Edge, protocol: str) -> N
 
 async def test_rest_and_grpc_are_served_there_as_at_the_plain_door(public: Edge) -> None:
     address = f"localhost:{public.site.ports['edge_tls']}"
+    token = f"Bearer {public.backend.issuer.token(USER)}"
     async with httpx.AsyncClient(base_url=f"https://{address}", verify=trusting(public.site)) as http:
         answer = await http.get("/api/v1/products", headers={"x-ordermesh-caller": "orders"})
         assert answer.status_code == 200
     root = (public.site.root / public.site.tls / edge_certificate.AUTHORITY).read_bytes()
     async with grpc.aio.secure_channel(address, grpc.ssl_channel_credentials(root)) as channel:
         await orders_service_pb2_grpc.OrdersServiceStub(channel).GetOrder(
-            orders_service_pb2.GetOrderRequest(order_id="x"), timeout=5
+            orders_service_pb2.GetOrderRequest(order_id="x"), metadata=[("authorization", token)], timeout=5
         )
     rest, rpc = public.backend.heard
     assert "x-ordermesh-caller" not in rest.metadata
