@@ -8,17 +8,22 @@ application/problem+json (RFC 9457).
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
 
 Json = dict[str, Any]
 
 DOMAIN = "edge.ordermesh"
-RETRY_AFTER_SECONDS = "1"
+RETRY_AFTER_SECONDS = 1
+RETRIED = ("DEPENDENCY_UNAVAILABLE", "RATE_LIMITED")
 
 _ORIGINAL = "x-envoy-original-path"
 """Where a call has come by REST; its path and content type are those of its RPC by then."""
@@ -73,6 +78,7 @@ _NO_TOKEN, _OLD_TOKEN, _BAD_TOKEN = (
     "the token has expired; sign in again",
     "the token is not valid; sign in again",
 )
+_TOO_OFTEN = "this client has made too many of these calls; wait a second, and make fewer"
 _NOT_THIS_CLIENT = "the token is for another kind of client; sign in with this one"
 
 REPLIES = (
@@ -114,7 +120,8 @@ REPLIES = (
     Reply(408, "REQUEST_TIMEOUT", _LATE),
     Reply(413, "PAYLOAD_TOO_LARGE", _TOO_MUCH, text="a body has at most 64 KiB"),
     Reply(414, "URI_TOO_LONG", _TOO_MUCH),
-    Reply(429, "RATE_LIMITED", _TOO_MUCH),
+    # the limits of the policy's `edge`
+    Reply(429, "RATE_LIMITED", _TOO_MUCH, text=_TOO_OFTEN, as_service=True),
     Reply(431, "HEADERS_TOO_LARGE", _TOO_MUCH, text="headers have at most 16 KiB"),
     Reply(500, "INTERNAL", grpc.StatusCode.INTERNAL),
     Reply(501, "NOT_IMPLEMENTED", grpc.StatusCode.UNIMPLEMENTED),
@@ -137,9 +144,9 @@ def config(api: str) -> Json:
 
 
 def _grpc_mapper(reply: Reply) -> Json:
-    info = error_details_pb2.ErrorInfo(reason=reply.code, domain=DOMAIN)
     status = status_pb2.Status(code=reply.grpc.value[0], message=reply.text)
-    status.details.add().Pack(info)
+    for detail in _details(reply):
+        status.details.add().Pack(detail)
     text = base64.b64encode(status.SerializeToString()).decode()
     filters = [_answers(reply), *reply.told_by, _header(*_GRPC), _not_rest()]
     return {
@@ -178,24 +185,39 @@ def _mapper(reply: Reply, body: Json, content_type: str, *conditions: Json) -> J
 
 
 def _headers(reply: Reply) -> dict[str, str]:
-    if reply.code == "DEPENDENCY_UNAVAILABLE":
-        return {"retry-after": RETRY_AFTER_SECONDS}
+    if reply.code in RETRIED:
+        return {"retry-after": str(RETRY_AFTER_SECONDS)}
     if reply.sent is HTTPStatus.UNAUTHORIZED:
         wrong = "" if reply.code == "TOKEN_MISSING" else ', error="invalid_token"'  # RFC 6750
         return {"www-authenticate": f'Bearer realm="{DOMAIN}"{wrong}'}
     return {}
 
 
+def _details(reply: Reply) -> Iterator[Message]:
+    """What programs read, as services send it (kit/errors.py)."""
+    yield error_details_pb2.ErrorInfo(reason=reply.code, domain=DOMAIN)
+    if reply.code == "RATE_LIMITED":
+        quota = error_details_pb2.QuotaFailure.Violation(subject="client", description=reply.text)
+        yield error_details_pb2.QuotaFailure(violations=[quota])
+    if reply.code in RETRIED:
+        yield error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_SECONDS))
+
+
 def _status(reply: Reply) -> Json:
-    kind = "type.googleapis.com/google.rpc."
+    request = error_details_pb2.RequestInfo(request_id=_TRACE_ID)
     return {
         "code": reply.grpc.value[0],
         "message": "%LOCAL_REPLY_BODY%",
-        "details": [
-            {"@type": f"{kind}ErrorInfo", "reason": reply.code, "domain": DOMAIN, "metadata": {}},
-            {"@type": f"{kind}RequestInfo", "request_id": _TRACE_ID, "serving_data": ""},
-        ],
+        "details": [_json(detail) for detail in (*_details(reply), request)],
     }
+
+
+def _json(detail: Message) -> Json:
+    """As the transcoder writes those of the services."""
+    kind = {"@type": f"type.googleapis.com/{detail.DESCRIPTOR.full_name}"}
+    return kind | MessageToDict(
+        detail, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
 
 
 def _problem(reply: Reply) -> Json:
