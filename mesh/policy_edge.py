@@ -21,7 +21,7 @@ class Limit:
 
     per_second: int
     burst: int
-    line: int = 0
+    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ NOBODY = "nobody"
 MOST_CLIENTS = 10_000
 """Whoever called longest ago is forgotten, and may begin anew."""
 
-Action = RateLimit.Action
+
 _USER, _ADDRESS = "user", "masked_remote_address"
 _NETWORK_BITS = 64
 """Of an IPv6 address: one subscriber has all the others."""
@@ -70,14 +70,14 @@ def _unlimited() -> TokenBucket:
     return _bucket(Limit(per_second=2**31, burst=2**31))
 
 
-def _user(otherwise: str = "") -> Action:
+def _user(otherwise: str = "") -> RateLimit.Action:
     """The subject of a good token; no descriptor at all without one, unless something else is named."""
     key = MetadataKey(key=TOKENS, path=[MetadataKey.PathSegment(key=part) for part in (CLAIMS, "sub")])
-    metadata = Action.MetaData(descriptor_key=_USER, metadata_key=key, default_value=otherwise)
-    return Action(metadata=metadata)
+    metadata = RateLimit.Action.MetaData(descriptor_key=_USER, metadata_key=key, default_value=otherwise)
+    return RateLimit.Action(metadata=metadata)
 
 
-def _address() -> Action:
-    found = Action.MaskedRemoteAddress()
+def _address() -> RateLimit.Action:
+    found = RateLimit.Action.MaskedRemoteAddress()
     found.v6_prefix_mask_len.value = _NETWORK_BITS
-    return Action(masked_remote_address=found)
+    return RateLimit.Action(masked_remote_address=found)

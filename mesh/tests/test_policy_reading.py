@@ -252,30 +252,6 @@ def test_telemetry_that_is_not_said_is_errors_and_every_trace(more: str, expecte
     assert policy(more).telemetry == expected
 
 
-@pytest.mark.parametrize(
-    ("more", "origins"),
-    [
-        ("", ("http://localhost:*",)),
-        ("edge: {}", ("http://localhost:*",)),
-        ("edge: {origins: []}", ()),
-        (
-            "edge: {origins: [https://shop.example, 'http://127.0.0.1:*']}",
-            ("https://shop.example", "http://127.0.0.1:*"),
-        ),
-    ],
-)
-def test_pages_of_this_machine_may_call_unless_others_are_named(more: str, origins: tuple[str, ...]) -> None:
-    assert policy(more).edge.origins == origins
-
-
-@pytest.mark.parametrize(
-    "origin", ["'*'", "shop.example", "https://shop.example/", "https://*.example", "'null'"]
-)
-def test_what_is_no_origin_is_refused(origin: str) -> None:
-    ((found, text),) = mistakes(f"{START}edge:\n  origins: [{origin}]\n")
-    assert (found, "such as https://shop.example" in text) == (NEXT + 1, True)
-
-
 def test_all_mistakes_are_told_at_once_by_line() -> None:
     more = "  orders: {timeout: soon}\nsplit:\n  users: {v1: 1}\n"
     more += "faults:\n  - {to: users, abort: no, percentage: x}\n"
