@@ -70,6 +70,7 @@ class Reply:
 _INVALID, _TOO_MUCH = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED
 _AWAY, _LATE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
 _WRONG_TYPE = "/api/v1 takes application/json in UTF-8, the methods of gRPC take application/grpc"
+_ONLY_JSON = "the answers here are application/json, and text/event-stream of :watch; accept these"
 _NO_ANSWER = "the service behind does not answer; try again"
 _NO_KEYS = "the users service does not tell the keys of tokens; try again"
 _UNKNOWN = grpc.StatusCode.UNAUTHENTICATED
@@ -85,6 +86,7 @@ REPLIES = (
     Reply(400, "MALFORMED_MESSAGE", _INVALID, detail="grpc_json_transcode_failure"),
     Reply(400, "BAD_REQUEST", _INVALID),
     # the rules of envoy/public.yaml
+    Reply(403, "NOT_ACCEPTABLE", _INVALID, answered=406, detail="[not_acceptable]", text=_ONLY_JSON),
     Reply(403, "UNSUPPORTED_MEDIA_TYPE", _INVALID, answered=415, detail="[not_", text=_WRONG_TYPE),
     Reply(
         403, "TOKEN_INVALID", _UNKNOWN, answered=401, detail="[two_tokens]", text=_BAD_TOKEN, as_service=True

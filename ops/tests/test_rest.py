@@ -192,6 +192,17 @@ async def test_only_json_is_taken_for_json(public: Edge) -> None:
     assert answer.status_code == 200
 
 
+async def test_who_takes_no_json_is_told_so_before_anything_is_done(public: Edge) -> None:
+    for kind in ("text/html", "application/xml;q=0.9", "application/grpc", "image/*"):
+        answer, heard = await public.call(
+            "POST", "/api/v1/orders", content=b"{}", headers=JSON | {"accept": kind}
+        )
+        assert (refusal(answer), heard) == ((406, "NOT_ACCEPTABLE"), None)
+    for kind in ("*/*", "text/html, application/json;q=0.1", "Application/*", "text/event-stream"):
+        answer, heard = await public.call("GET", "/api/v1/orders", headers={"accept": kind})
+        assert (answer.status_code, heard is not None) == (200, True)
+
+
 async def test_json_does_not_reach_a_method_by_its_grpc_path(public: Edge) -> None:
     answer, heard = await public.call("POST", GET_ORDER, json={})
     assert (answer.status_code, answer.json()["code"], heard) == (415, "UNSUPPORTED_MEDIA_TYPE", None)
