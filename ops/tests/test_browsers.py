@@ -14,6 +14,8 @@ from ops.site import Site
 from ops.tests.listening import Edge, edge
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
 
+pytestmark = pytest.mark.processes
+
 GET_ORDER = "/ordermesh.orders.v1.OrdersService/GetOrder"
 APPROVE = "/ordermesh.orders.v1.OrdersService/ApproveOrder"
 PAGE, STRANGER = "http://localhost:3000", "http://localhost.evil.example"

@@ -10,6 +10,8 @@ from ops.site import Site
 from ops.tests.listening import Edge, edge
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
 
+pytestmark = pytest.mark.processes
+
 ORDER = orders_pb2.Order(order_id="one")
 PAGE = orders_service_pb2.ListOrdersResponse(orders=[ORDER] * 500)
 

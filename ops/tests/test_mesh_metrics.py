@@ -14,6 +14,8 @@ from mesh.tests.fleet import Fleet, fleet
 from ops.envoy_admin import NoAnswer, stats
 from ops.mesh_metrics import STATS, Pair, pairs
 
+pytestmark = pytest.mark.processes
+
 TOLD = """{"stats": [
     {"name": "cluster.inventory.grpc.success", "value": 22},
     {"name": "cluster.inventory.grpc.failure", "value": 3},

@@ -18,6 +18,8 @@ from mesh.rate_limits import FILTER
 from ops.site import Site
 from ops.tests.listening import USER, Edge, edge
 
+pytestmark = pytest.mark.processes
+
 CALLS = 3
 PRODUCTS, ORDERS = "/api/v1/products", "/api/v1/orders"
 SIGN_IN = "/ordermesh.users.v1.UsersService/SignIn"

@@ -21,6 +21,8 @@ from ops.site import Site
 from ops.tests.listening import TRACE, Backend, Edge, edge
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
 
+pytestmark = pytest.mark.processes
+
 ORDER = str(uuid.UUID(int=7))
 JSON = {"content-type": "application/json"}
 GET_ORDER = "/ordermesh.orders.v1.OrdersService/GetOrder"
