@@ -24,7 +24,7 @@ UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
 .PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail webhook-sink approve load compare mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
+  lag mail webhook-sink approve load compare doors mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
   test test-long test-unit test-engine check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -134,6 +134,9 @@ load: install ## Orders at a fixed rate, whatever the answers: MODE=… RATE=20 
 
 compare: install ## The three coordinations side by side: times, CPU, events, and payments away: N=60
 	@$(OPS) compare
+
+doors: install ## The same order by gRPC, REST and GraphQL side by side: times and CPU: N=100
+	@$(OPS) doors
 
 grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcurl
 	@$(PYTHON) -m ops.grpcurl
