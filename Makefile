@@ -153,7 +153,7 @@ test-engine: install ## The suite in containers, from its start to its removal; 
 	@$(RUN) -m pytest -m engine tests/engine
 
 test-unit: install ## The tests that need no server, in seconds: K=words of a name
-	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not processes and not long and not engine" $(if $(K),-k "$(K)")
+	@$(RUN) -m pytest -n auto -m "not postgres and not kafka and not suite and not processes and not long and not engine" $(if $(K),-k "$(K)")
 
 check: install ## The static checks: style, types, layers, protos, migrations, sizes
 	@$(RUN) -m ops.run_checks

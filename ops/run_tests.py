@@ -71,7 +71,7 @@ def static_stages() -> list[int]:
     """What needs no server; the exit codes."""
     return [
         stage("checks", "-m", "ops.run_checks"),
-        stage("unit tests", "-m", "pytest", "-m", f"not processes and {ALONE}"),
+        stage("unit tests", "-m", "pytest", "-n", "auto", "-m", f"not processes and {ALONE}"),
         stage("tests with processes of their own", "-m", "pytest", "-m", f"processes and {ALONE}"),
     ]
 

@@ -31,7 +31,7 @@ class Source:
             yield number
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 3), max_size=3), st.integers(0, 2), st.integers(0, 5))
 async def test_every_item_is_told_once_and_in_order(tells: list[int], again: int, after: int) -> None:
     source = Source(tells, again)

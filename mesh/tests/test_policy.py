@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.methods import BY_WORKLOAD, IDENTITIES, METHODS, PAGES, SERVE, SERVERS, Method, open_to
@@ -212,7 +212,6 @@ def rules(chosen: set[tuple[str, Method]]) -> list[str]:
     ]
 
 
-@settings(deadline=None)  # a busy machine is no mistake of ours
 @given(st.sets(st.sampled_from(CHOICES), max_size=12))
 def test_exactly_what_is_written_is_allowed(chosen: set[tuple[str, Method]]) -> None:
     entries = rules(chosen)

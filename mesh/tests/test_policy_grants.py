@@ -117,7 +117,7 @@ GRANTS = [
 ]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from(GRANTS)), max_size=5))
 def test_permissions_are_given_and_taken_in_any_order_and_no_comment_outside_is_lost(
     steps: list[tuple[bool, tuple[str, str, str]]],
