@@ -59,10 +59,13 @@ class Mobile:
         return await self.post("/checkout", cart, user, {"idempotency-key": key})
 
     @asynccontextmanager
-    async def watch(self, order_id: str, seen: str = "") -> AsyncIterator[AsyncIterator[Event]]:
+    async def watch(
+        self, order_id: str, seen: str = "", after: int = 0
+    ) -> AsyncIterator[AsyncIterator[Event]]:
         """Follow an order behind the event that was seen last; yields its events as they come."""
         sent = as_user(ADA) | EVENT_STREAM | ({"last-event-id": seen} if seen else {})
-        async with self.http.stream("GET", f"{PREFIX}/orders/{order_id}/events", headers=sent) as answer:
+        path = f"{PREFIX}/orders/{order_id}/events?after={after}"
+        async with self.http.stream("GET", path, headers=sent) as answer:
             assert answer.status_code == 200, await answer.aread()
             yield events_of(answer)
 

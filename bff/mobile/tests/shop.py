@@ -53,11 +53,14 @@ class Shop:
     stuck: set[str] = field(default_factory=set)
     """Methods that never answer."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def note(self, method: str, request: Any) -> None:
         """A method is called."""
         self.calls[method] += 1
         self.heard.append(request)
+        self.asked.set()
+        self.asked = asyncio.Event()
         if method in self.broken:
             raise self.broken[method]
         if method in self.stuck:
