@@ -172,6 +172,7 @@ format: install ## Format the code, and mend what ruff can mend
 generate: install ## Generate the code of the protos anew, and compose.yaml from the topology
 	@$(RUN) protos/generate.py
 	@$(RUN) -m bff.web.sdl
+	@$(RUN) -m bff.mobile.openapi
 	@$(RUN) -m ops.compose.document
 
 publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only
