@@ -205,6 +205,16 @@ async def test_who_takes_no_json_is_told_so_before_anything_is_done(public: Edge
         assert (answer.status_code, heard is not None) == (200, True)
 
 
+async def test_a_header_that_grpc_has_no_name_for_is_left_out_and_the_others_come_through(
+    public: Edge,
+) -> None:
+    odd = {"49m!.1#x": "a", "!": "b", "it's|odd": "c", "X-Plain-1.2": "d"}
+    answer, heard = await public.call("GET", "/api/v1/orders", headers=odd)
+    assert heard is not None
+    assert (answer.status_code, heard.metadata["x-plain-1.2"]) == (200, "d")
+    assert not {"49m!.1#x", "!", "it's|odd"} & set(heard.metadata)
+
+
 async def test_json_does_not_reach_a_method_by_its_grpc_path(public: Edge) -> None:
     answer, heard = await public.call("POST", GET_ORDER, json={})
     assert (answer.status_code, answer.json()["code"], heard) == (415, "UNSUPPORTED_MEDIA_TYPE", None)
