@@ -23,7 +23,7 @@ BUSINESS_COMMANDS = frozenset(
     [
         *("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve", "compare"),
         *("scale", "roll", "lab_latency", "lab_availability", "lab_mesh"),
-        "webhook_sink",
+        *("webhook_sink", "partner_client"),
     ]
 )
 GROUPS = frozenset({"mesh"})

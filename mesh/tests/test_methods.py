@@ -73,7 +73,7 @@ def test_every_method_declares_who_may_call_it() -> None:
 
 def test_only_placing_an_order_may_not_be_repeated() -> None:
     """Another method on this list is a decision: without `idempotency_level` the mesh does not repeat it."""
-    assert [method.name for method in METHODS if not method.repeatable] == [SERVE, "PlaceOrder"]
+    assert {method.name for method in METHODS if not method.repeatable} == {SERVE, "PlaceOrder"}
 
 
 def test_only_watching_streams() -> None:
