@@ -66,7 +66,7 @@ def document(app: FastAPI) -> Json:
         }
         found["components"]["responses"] = {_name(each): _refusal(each) for each in sorted(REFUSALS)}
         for route in (route for route in app.routes if isinstance(route, Operation)):
-            for method in route.methods:
+            for method in route.methods or ():
                 _add_refusals(found["paths"][route.path_format][method.lower()], route)
     return app.openapi()
 
@@ -96,7 +96,7 @@ def _name(status: int) -> str:
 
 
 def _refusals(route: Operation) -> Iterator[int]:
-    if "POST" in route.methods:
+    if "POST" in (route.methods or ()):
         yield HTTPStatus.CONFLICT
         yield HTTPStatus.NOT_FOUND
     if route.body_field:

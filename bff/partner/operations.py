@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
+from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
@@ -43,6 +44,11 @@ class Operation(APIRoute):
             return answered
 
         return answer
+
+
+def router(tag: str) -> APIRouter:
+    """A router of operations, each of which has its function's name in the document."""
+    return APIRouter(route_class=Operation, tags=[tag], generate_unique_id_function=lambda route: route.name)
 
 
 def needs(scope: str) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import httpx
 from bff.partner.tests.shop import ADA, Running, Shop, running, token
 from kit.testing.serve_http import serving_http
 
-ORDER = {"lines": [{"sku": "MUG-BLUE", "quantity": 2}], "payment_token": "tok_approved"}
-HOOK = {"url": "https://shop.example/hooks", "event_types": ["order.confirmed"]}
-ENDS = {"create_order": ORDER, "create_webhook": HOOK}
+ORDER: dict[str, Any] = {"lines": [{"sku": "MUG-BLUE", "quantity": 2}], "payment_token": "tok_approved"}
+HOOK: dict[str, Any] = {"url": "https://shop.example/hooks", "event_types": ["order.confirmed"]}
+ENDS: dict[str, dict[str, Any]] = {"create_order": ORDER, "create_webhook": HOOK}
 """What an operation wants to be sent, by its name."""
 
 

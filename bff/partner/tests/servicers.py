@@ -23,12 +23,13 @@ REGISTERED = {"orders:read", "orders:write", "products:read", "webhooks:manage"}
 
 def of(service: str, shop: Shop) -> dict[str, object]:
     """The proto services that a workload serves."""
-    return {
+    found: dict[str, dict[str, object]] = {
         "users": {"ordermesh.users.v1.ClientsService": Clients(shop)},
         "products": {"ordermesh.products.v1.ProductsService": Products(shop)},
         "orders": {"ordermesh.orders.v1.OrdersService": Orders(shop)},
         "notifications": {"ordermesh.notifications.v1.WebhooksService": Webhooks(shop)},
-    }[service]
+    }
+    return found[service]
 
 
 class Servicer:

@@ -56,6 +56,8 @@ class Shop:
     calls: Counter[str] = field(default_factory=Counter)
     broken: dict[str, Exception] = field(default_factory=dict)
     """What a method raises instead of answering, by its name."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """A request with an id has come."""
     held: asyncio.Event = field(default_factory=asyncio.Event)
     """Placing an order waits for it."""
 
@@ -71,6 +73,7 @@ class Shop:
         place = (key.subject, key.method, key.request_id)
         if place not in self.requests:
             self.requests[place] = (key.fingerprint, None)
+            self.asked.set()
             return None
         fingerprint, answer = self.requests[place]
         if fingerprint != key.fingerprint:

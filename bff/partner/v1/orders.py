@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bff.partner.connection import Services
 from bff.partner.idempotency import RequestId
-from bff.partner.operations import Operation, needs
+from bff.partner.operations import needs, router
 from bff.partner.pages import PageQuery, linked
 from bff.partner.scopes import ORDERS_READ, ORDERS_WRITE
 from bff.partner.v1 import messages
@@ -21,10 +21,10 @@ from kit.errors import access_denied
 from ordermesh.orders.v1 import orders_pb2
 from ordermesh.orders.v1 import orders_service_pb2 as pb
 
-router = APIRouter(route_class=Operation, tags=["orders"])
+ROUTER = router("orders")
 
 
-@router.post("/orders", status_code=201, openapi_extra=needs(ORDERS_WRITE))
+@ROUTER.post("/orders", status_code=201, openapi_extra=needs(ORDERS_WRITE))
 async def create_order(
     request: Request, response: Response, services: Services, request_id: RequestId, order: OrderToPlace
 ) -> Order:
@@ -42,7 +42,7 @@ async def create_order(
     return messages.order(placed)
 
 
-@router.get("/orders", deprecated=True, openapi_extra=needs(ORDERS_READ))
+@ROUTER.get("/orders", deprecated=True, openapi_extra=needs(ORDERS_READ))
 async def list_orders(
     request: Request, response: Response, services: Services, page: PageQuery
 ) -> Listed[Order]:
@@ -54,19 +54,19 @@ async def list_orders(
     )
 
 
-@router.get("/orders/{order_id}", deprecated=True, openapi_extra=needs(ORDERS_READ))
+@ROUTER.get("/orders/{order_id}", deprecated=True, openapi_extra=needs(ORDERS_READ))
 async def get_order(services: Services, order_id: UUID) -> Order:
     """One order."""
     return messages.order(await services.order(str(order_id)))
 
 
-@router.post("/orders/{order_id}/cancel", openapi_extra=needs(ORDERS_WRITE))
+@ROUTER.post("/orders/{order_id}/cancel", openapi_extra=needs(ORDERS_WRITE))
 async def cancel_order(services: Services, request_id: RequestId, order_id: UUID) -> Order:
     """Ask to cancel an order. The payment decides: 409 ORDER_NOT_CANCELLABLE once it is charged."""
     return messages.order(await services.cancel_order(request_id, str(order_id)))
 
 
-@router.get("/orders/{order_id}/events", openapi_extra=needs(ORDERS_READ))
+@ROUTER.get("/orders/{order_id}/events", openapi_extra=needs(ORDERS_READ))
 async def list_order_events(
     services: Services, order_id: UUID, after_version: Annotated[int, Query(ge=0, lt=2**31)] = 0
 ) -> History:
@@ -80,4 +80,4 @@ async def list_order_events(
     )
 
 
-ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for route in ROUTER.routes if isinstance(route, APIRoute)]

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.routing import APIRoute
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bff.partner.connection import Services
-from bff.partner.operations import Operation, needs
+from bff.partner.operations import needs, router
 from bff.partner.pages import Page, linked
 from bff.partner.scopes import PRODUCTS_READ
 from bff.partner.v1 import messages
 from bff.partner.v1.schemas import Listed, Product, Sku
 
-router = APIRouter(route_class=Operation, tags=["products"])
+ROUTER = router("products")
 
 
 class CataloguePage(Page):
@@ -31,7 +31,7 @@ class CataloguePage(Page):
     )
 
 
-@router.get("/products", openapi_extra=needs(PRODUCTS_READ))
+@ROUTER.get("/products", openapi_extra=needs(PRODUCTS_READ))
 async def list_products(
     request: Request, response: Response, services: Services, page: Annotated[CataloguePage, Query()]
 ) -> Listed[Product]:
@@ -43,10 +43,10 @@ async def list_products(
     )
 
 
-@router.get("/products/{sku}", openapi_extra=needs(PRODUCTS_READ))
+@ROUTER.get("/products/{sku}", openapi_extra=needs(PRODUCTS_READ))
 async def get_product(services: Services, sku: Sku) -> Product:
     """One product; 404 PRODUCT_NOT_FOUND if there is none."""
     return messages.product(await services.product(sku))
 
 
-ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for route in ROUTER.routes if isinstance(route, APIRoute)]

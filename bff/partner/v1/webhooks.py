@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bff.partner.connection import Services
 from bff.partner.idempotency import RequestId, derived
-from bff.partner.operations import Operation, needs
+from bff.partner.operations import needs, router
 from bff.partner.pages import PageQuery, linked
 from bff.partner.scopes import WEBHOOKS_MANAGE
 from bff.partner.v1 import messages
 from bff.partner.v1.schemas import Delivery, Listed, SecretWebhook, Webhook, WebhookToRegister
 from ordermesh.notifications.v1 import webhooks_service_pb2 as pb
 
-router = APIRouter(route_class=Operation, tags=["webhooks"])
+ROUTER = router("webhooks")
 MANAGE = needs(WEBHOOKS_MANAGE)
 
 
-@router.post("/webhooks", status_code=201, openapi_extra=MANAGE)
+@ROUTER.post("/webhooks", status_code=201, openapi_extra=MANAGE)
 async def create_webhook(
     request: Request,
     response: Response,
@@ -40,7 +39,7 @@ async def create_webhook(
     return messages.secret_webhook(made.endpoint, made.secret)
 
 
-@router.get("/webhooks", openapi_extra=MANAGE)
+@ROUTER.get("/webhooks", openapi_extra=MANAGE)
 async def list_webhooks(
     request: Request, response: Response, services: Services, page: PageQuery
 ) -> Listed[Webhook]:
@@ -52,32 +51,32 @@ async def list_webhooks(
     )
 
 
-@router.get("/webhooks/{webhook_id}", openapi_extra=MANAGE)
+@ROUTER.get("/webhooks/{webhook_id}", openapi_extra=MANAGE)
 async def get_webhook(services: Services, webhook_id: UUID) -> Webhook:
     """One endpoint."""
     return messages.webhook(await services.endpoint(str(webhook_id)))
 
 
-@router.delete("/webhooks/{webhook_id}", status_code=204, openapi_extra=MANAGE)
+@ROUTER.delete("/webhooks/{webhook_id}", status_code=204, openapi_extra=MANAGE)
 async def delete_webhook(request: Request, services: Services, webhook_id: UUID) -> None:
     """Remove an endpoint, with its deliveries. To remove it again changes nothing, and is answered so."""
     await services.delete_endpoint(derived(request, str(webhook_id)), str(webhook_id))
 
 
-@router.post("/webhooks/{webhook_id}/verify", openapi_extra=MANAGE)
+@ROUTER.post("/webhooks/{webhook_id}/verify", openapi_extra=MANAGE)
 async def verify_webhook(services: Services, request_id: RequestId, webhook_id: UUID) -> Webhook:
     """Send a test message with a challenge. The endpoint is ACTIVE once its answer has repeated that."""
     return messages.webhook(await services.verify_endpoint(request_id, str(webhook_id)))
 
 
-@router.post("/webhooks/{webhook_id}/rotate-secret", openapi_extra=MANAGE)
+@ROUTER.post("/webhooks/{webhook_id}/rotate-secret", openapi_extra=MANAGE)
 async def rotate_webhook_secret(services: Services, request_id: RequestId, webhook_id: UUID) -> SecretWebhook:
     """Make a new secret. For a while messages are signed with the old one too."""
     rotated = await services.rotate_secret(request_id, str(webhook_id))
     return messages.secret_webhook(rotated.endpoint, rotated.secret)
 
 
-@router.get("/webhooks/{webhook_id}/deliveries", openapi_extra=MANAGE)
+@ROUTER.get("/webhooks/{webhook_id}/deliveries", openapi_extra=MANAGE)
 async def list_deliveries(
     request: Request, response: Response, services: Services, webhook_id: UUID, page: PageQuery
 ) -> Listed[Delivery]:
@@ -89,7 +88,7 @@ async def list_deliveries(
     )
 
 
-@router.post(
+@ROUTER.post(
     "/webhooks/{webhook_id}/deliveries/{delivery_id}/redeliver", status_code=202, openapi_extra=MANAGE
 )
 async def redeliver(
@@ -99,4 +98,4 @@ async def redeliver(
     return messages.delivery(await services.redeliver(request_id, str(webhook_id), str(delivery_id)))
 
 
-ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for route in ROUTER.routes if isinstance(route, APIRoute)]

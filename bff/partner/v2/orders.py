@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from fastapi import APIRouter
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
 from bff.partner.connection import Services
-from bff.partner.operations import Operation, needs
+from bff.partner.operations import needs, router
 from bff.partner.pages import PageQuery, linked
 from bff.partner.scopes import ORDERS_READ
 from bff.partner.v2 import messages
 from bff.partner.v2.schemas import Order, Orders
 
-router = APIRouter(route_class=Operation, tags=["orders"])
+ROUTER = router("orders")
 
 
-@router.get("/orders", openapi_extra=needs(ORDERS_READ))
+@ROUTER.get("/orders", openapi_extra=needs(ORDERS_READ))
 async def list_orders(request: Request, response: Response, services: Services, page: PageQuery) -> Orders:
     """Orders, newest first."""
     found = await services.list_orders(page.limit, page.cursor)
@@ -29,10 +28,10 @@ async def list_orders(request: Request, response: Response, services: Services, 
     )
 
 
-@router.get("/orders/{order_id}", openapi_extra=needs(ORDERS_READ))
+@ROUTER.get("/orders/{order_id}", openapi_extra=needs(ORDERS_READ))
 async def get_order(services: Services, order_id: UUID) -> Order:
     """One order."""
     return messages.order(await services.order(str(order_id)))
 
 
-ROUTES = [route for route in router.routes if isinstance(route, APIRoute)]
+ROUTES = [route for route in ROUTER.routes if isinstance(route, APIRoute)]

@@ -57,7 +57,7 @@ async def test_a_program_exchanges_its_secret_for_a_token_of_its_account(clients
 
     caller = await TokenVerifier(keys, ["ordermesh-partner"]).verify(f"Bearer {answer.token}")
     assert (str(caller.user_id), caller.role) == (ADA, "customer")
-    assert (caller.client_id, caller.scopes) == (made.client_id, {"orders:read"})
+    assert (caller.client_id, caller.scopes) == (made.client_id, frozenset({"orders:read"}))
 
 
 async def test_the_secret_is_shown_once(clients: Any, users: Any) -> None:

@@ -58,7 +58,7 @@ async def test_a_token_of_a_program_says_which_one_it_is_and_what_it_may() -> No
     caller = await verifier(signer, key).verify(
         f"Bearer {signer.token(bearer, key, NOW, NOW + timedelta(hours=1))}"
     )
-    assert (caller.client_id, caller.scopes) == ("a-client", {"orders:read", "orders:write"})
+    assert (caller.client_id, caller.scopes) == ("a-client", frozenset({"orders:read", "orders:write"}))
 
 
 def test_only_public_halves_are_published() -> None:
