@@ -9,9 +9,9 @@ from uuid import UUID
 from kit import requests
 from kit.database import Connection, Database
 from kit.requests import RequestKey
+from services.users.clients import KnownClient
 from services.users.domain import (
     Account,
-    KnownClient,
     NewCustomer,
     Reader,
     Role,

@@ -8,7 +8,8 @@ from typing import Protocol
 from uuid import UUID
 
 from kit.requests import RequestKey
-from services.users import domain
+from services.users import clients, domain
+from services.users.clients import KnownClient
 from services.users.domain import (
     Account,
     Bearer,
@@ -17,7 +18,6 @@ from services.users.domain import (
     CredentialsInvalid,
     KeyPlan,
     KeyRules,
-    KnownClient,
     NewCustomer,
     Reader,
     SigningKey,
@@ -153,8 +153,8 @@ async def sign_in(command: SignIn, uow: UnitOfWork, passwords: Passwords, keys: 
 async def create_client(command: CreateClient, uow: UnitOfWork) -> str:
     """Register a program for a customer's account, once a request; its id, another one in a repeat."""
     async with uow.begin() as tx:
-        domain.owner_of_clients(await tx.user(command.user_id))
-        return await tx.add_client(command, domain.hash_of(command.secret))
+        clients.owner_of_clients(await tx.user(command.user_id))
+        return await tx.add_client(command, clients.hash_of(command.secret))
 
 
 async def issue_client_token(
@@ -163,7 +163,7 @@ async def issue_client_token(
     """Give a token to the client whose secret this is; and what it allows."""
     async with uow.begin() as tx:
         known = await tx.client(command.client_id)
-    bearer = domain.granted(known, command.secret, command.scopes)
+    bearer = clients.granted(known, command.secret, command.scopes)
     token = await _signed(bearer, uow, keys)
     return token, bearer.grant.scopes if bearer.grant else ()
 

@@ -1,7 +1,5 @@
 """The rules of accounts, and of keys over days of time: nobody is surprised, no token dies early."""
 
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -51,42 +49,6 @@ def test_an_unknown_account_has_no_contact() -> None:
     with pytest.raises(domain.ContactNotFound):
         domain.contact_of(None)
     assert domain.contact_of(ACCOUNT) == domain.Contact("ada@example.com", "Ada Lovelace")
-
-
-SECRET = "a-secret-of-a-test"
-CLIENT = domain.KnownClient("c", ACCOUNT, ("orders:read", "orders:write"), domain.hash_of(SECRET))
-
-
-@pytest.mark.parametrize(
-    ("asked", "allowed"),
-    [((), ("orders:read", "orders:write")), (("orders:read",), ("orders:read",))],
-)
-def test_a_client_gets_what_it_asks_for_and_all_that_it_has_if_it_asks_for_nothing(
-    asked: Sequence[str], allowed: Sequence[str]
-) -> None:
-    bearer = domain.granted(CLIENT, SECRET, asked)
-    assert bearer == domain.Bearer(ACCOUNT, domain.Client.PARTNER, domain.Grant("c", tuple(allowed)))
-
-
-def test_a_wrong_secret_and_an_unknown_client_look_the_same() -> None:
-    said = set()
-    for known, secret in ((CLIENT, "another"), (None, SECRET), (CLIENT, "")):
-        with pytest.raises(domain.ClientInvalid) as caught:
-            domain.granted(known, secret, ["no:scope"])
-        said.add(str(caught.value))
-    assert len(said) == 1
-
-
-def test_a_scope_that_was_not_registered_is_not_granted() -> None:
-    with pytest.raises(domain.ScopeNotGranted, match="webhooks:manage"):
-        domain.granted(CLIENT, SECRET, ["orders:read", "webhooks:manage"])
-
-
-@pytest.mark.parametrize("user", [None, replace(ACCOUNT, role=Role.OPERATOR)])
-def test_no_program_acts_for_an_operator_or_for_nobody(user: User | None) -> None:
-    with pytest.raises(domain.AccountNotFound):
-        domain.owner_of_clients(user)
-    assert domain.owner_of_clients(ACCOUNT) == ACCOUNT
 
 
 def test_the_very_first_key_signs_at_once() -> None:
