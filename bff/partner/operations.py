@@ -38,6 +38,7 @@ class Operation(APIRoute):
             await check_scope(request, request.app.state.tokens, self.scope)
             check_accept(request)
             answered = await handle(await read_json(request) if self.body_field else request)
+            answered.headers["cache-control"] = "no-store"
             if self.deprecated:
                 for name, value in _farewell(request).items():
                     answered.headers.append(name, value)  # beside the link to the next page

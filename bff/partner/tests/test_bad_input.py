@@ -165,24 +165,15 @@ async def test_a_method_that_is_not_served_is_told_those_that_are(
     assert answer.headers["allow"] == allowed
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "limit=0",
-        "limit=101",
-        "limit=-1",
-        "limit=x",
-        "limit=1.5",
-        "cursor=%21",
-        "cursor=AAAA",
-        "cursor=" + "a" * 501,
-    ],
-)
+PAGES = ("limit=0", "limit=101", "limit=-1", "limit=x", "limit=1.5", "cursor=%21", "cursor=AAAA")
+
+
 @pytest.mark.parametrize("path", ["/v1/products", "/v1/orders", "/v1/webhooks", "/v2/orders"])
-async def test_a_page_that_is_none_is_refused(ada: Partner, path: str, query: str) -> None:
-    answer = await ada.ask("GET", f"{path}?{query}")
-    assert refused(answer) == (422, "PAGE_INVALID")
-    assert [each["pointer"] for each in answer.json()["errors"]] == [f"/{query.partition('=')[0]}"]
+async def test_a_page_that_is_none_is_refused(ada: Partner, path: str) -> None:
+    for query in (*PAGES, "cursor=" + "a" * 501):
+        answer = await ada.ask("GET", f"{path}?{query}")
+        assert refused(answer) == (422, "PAGE_INVALID"), query
+        assert [each["pointer"] for each in answer.json()["errors"]] == [f"/{query.partition('=')[0]}"]
 
 
 async def test_a_cursor_of_another_list_is_refused(ada: Partner) -> None:

@@ -62,6 +62,7 @@ async def test_a_webhook_is_registered_verified_and_removed(ada: Partner) -> Non
     made = await ada.ask("POST", "/v1/webhooks", json=HOOK)
     hook = made.json()
     assert (made.status_code, hook["state"], hook["secret"][:6]) == (201, "UNVERIFIED", "whsec_")
+    assert made.headers["cache-control"] == "no-store"
     where = made.headers["location"].removeprefix("/partner")
     shown = (await ada.ask("GET", where)).json()
     assert shown == {name: value for name, value in hook.items() if name != "secret"}
