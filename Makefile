@@ -23,8 +23,8 @@ endif
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart rebuild doctor demo token audit bench events dlq \
-  lag mail webhook-sink approve load compare doors mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
+.PHONY: help install up down reset status logs start stop restart rebuild doctor demo token partner-client audit bench \
+  events dlq lag mail webhook-sink approve load compare doors mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
   test test-long test-unit test-engine check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -123,6 +123,10 @@ token: USER = ada
 token: install ## Print a token to call with: USER=ada, bob or olga CLIENT=api, web or mobile
 	@USER="$(USER)" $(OPS) token
 
+partner-client: USER = ada
+partner-client: install ## Register a partner's program, and print its credentials: USER=ada or bob SCOPES=orders:read,…
+	@USER="$(USER)" $(OPS) partner_client
+
 audit: install ## Prove from all records, topics and workflows that money and stock add up
 	@$(OPS) audit
 
@@ -173,6 +177,7 @@ generate: install ## Generate the code of the protos anew, and compose.yaml from
 	@$(RUN) protos/generate.py
 	@$(RUN) -m bff.web.sdl
 	@$(RUN) -m bff.mobile.openapi
+	@$(RUN) -m bff.partner.documents
 	@$(RUN) -m ops.compose.document
 
 publish-protos: install ## Make today's protos the contract that later ones may not break; on purpose only

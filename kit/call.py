@@ -16,6 +16,10 @@ class Caller:
 
     user_id: uuid.UUID
     role: str
+    client_id: str = ""
+    """The program that acts for the user by credentials of its own; empty for one who has signed in."""
+    scopes: frozenset[str] = frozenset()
+    """What such a program may do."""
 
     @property
     def is_operator(self) -> bool:

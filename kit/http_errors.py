@@ -69,8 +69,8 @@ def status_of(error: CallerVisible) -> HTTPStatus:
     return BY_REASON.get(error.reason) or BY_KIND[error.kind]
 
 
-def response(error: BaseException) -> Response:
-    """The answer to a request that ended with this error."""
+def response(error: BaseException, members: Mapping[str, Any] | None = None) -> Response:
+    """The answer to a request that ended with this error; `members` are further ones, or other values."""
     visible = shown(error)
     status = status_of(visible)
     body: dict[str, Any] = {
@@ -83,7 +83,7 @@ def response(error: BaseException) -> Response:
     }
     if violations := violations_of(visible):
         body["errors"] = [{"pointer": pointer(v.field), "detail": v.description} for v in violations]
-    return Response(json.dumps(body), int(status), headers_of(visible), MEDIA_TYPE)
+    return Response(json.dumps(body | dict(members or {})), int(status), headers_of(visible), MEDIA_TYPE)
 
 
 def headers_of(error: CallerVisible) -> dict[str, str]:

@@ -86,7 +86,13 @@ class TokenVerifier:
         try:
             claims = jwt.decode(token, keys, algorithms=["ES256"]).claims
             self._claims.validate(claims)
-            return Caller(uuid.UUID(claims["sub"]), str(claims.get("role", ""))), float(claims["exp"])
+            caller = Caller(
+                user_id=uuid.UUID(claims["sub"]),
+                role=str(claims.get("role", "")),
+                client_id=str(claims.get("client_id", "")),
+                scopes=frozenset(str(claims.get("scope", "")).split()),
+            )
+            return caller, float(claims["exp"])
         except jose.ExpiredTokenError as error:
             raise Problem(
                 "unauthenticated", "TOKEN_EXPIRED", "the token has expired; sign in again"

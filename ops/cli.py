@@ -36,7 +36,7 @@ BUSINESS_COMMANDS = frozenset(
             "doors",
         ),
         *("scale", "roll", "lab_latency", "lab_availability", "lab_mesh"),
-        "webhook_sink",
+        *("webhook_sink", "partner_client"),
     ]
 )
 GROUPS = frozenset({"mesh"})

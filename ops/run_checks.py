@@ -24,6 +24,7 @@ BREAKING = """\
 
 
 COMPOSE = "ops.compose.document"
+PARTNER = "bff.partner.documents"
 
 
 TYPED = (
@@ -72,6 +73,7 @@ def checks() -> list[Check]:
         Check("protos: generated code", [python, "protos/generate.py", "--check"], "make generate"),
         Check("web: committed schema", [python, "-m", "bff.web.sdl", "--check"], "make generate"),
         Check("mobile: committed OpenAPI", [python, "-m", "bff.mobile.openapi", "--check"], "make generate"),
+        Check("partner: committed documents", [python, "-m", PARTNER, "--check"], "make generate"),
         Check("compose.yaml is the topology", [python, "-m", COMPOSE, "--check"], "make generate"),
         Check("squawk: migrations", [tool("squawk"), *migrations], ".squawk.toml has the exceptions"),
         Check("mypy: strict", [python, "-m", "mypy", *TYPED], "no Any that hides a mistake"),

@@ -47,7 +47,7 @@ AT_ALLOW = [
     ),
     (
         "{from: orders, to: stock, methods: [GetStock]}",
-        "`to` `stock` is not known; known: analytics, bff-",
+        "`to` `stock` is not known; known: analytics, bff-mobile, bff-partner, bff-web",
     ),
     ("{from: orders, to: worker, methods: [GetStock]}", "`to` `worker` is not known"),
     ("{from: orders, to: users, methods: [GetStock]}", "users serves no `GetStock`; inventory serves it"),

@@ -205,8 +205,14 @@ async def test_a_new_key_is_known_before_it_is_fetched_by_force(site: Site) -> N
 
 async def test_a_token_for_a_page_opens_the_doors_of_pages_only(public: Edge) -> None:
     issuer = public.backend.issuer
-    for prefix, audience in (("/web/", "ordermesh-web"), ("/mobile/", "ordermesh-mobile")):
+    for prefix, audience in DOORS.items():
         for offered, refused in (("ordermesh-api", True), (audience, False), ("", False)):
             token = f"Bearer {issuer.token(USER, aud=offered)}" if offered else ""
             answer = await public.http.get(f"{prefix}x", headers={"authorization": token})
             assert (answer.status_code == 401) is refused, (prefix, offered)
+
+
+async def test_credentials_of_another_scheme_are_for_the_backend_to_judge(public: Edge) -> None:
+    """A partner's program shows its secret by HTTP Basic where tokens are issued."""
+    answer = await public.http.post("/partner/oauth/token", headers={"authorization": "Basic YTpi"})
+    assert answer.status_code != 401

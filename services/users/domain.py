@@ -20,6 +20,7 @@ class Client(StrEnum):
     API = "ordermesh-api"
     WEB = "ordermesh-web"
     MOBILE = "ordermesh-mobile"
+    PARTNER = "ordermesh-partner"
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,20 @@ class Account:
 
 
 @dataclass(frozen=True)
+class Grant:
+    """Which program of a partner a token is for, and what it allows."""
+
+    client_id: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Bearer:
     """Who is to carry a token: the account, and the kind of client that it is signed in with."""
 
     user: User
     client: Client
+    grant: Grant | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +129,7 @@ class Token:
 
     text: str = field(repr=False)
     expire_time: datetime
+    lifetime: timedelta = timedelta(0)
 
 
 class CredentialsInvalid(Exception):

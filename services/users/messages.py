@@ -1,6 +1,7 @@
 """Translates between the users domain and its protos, both ways."""
 
 import json
+from collections.abc import Sequence
 from uuid import UUID
 
 from kit.call import Caller
@@ -8,7 +9,7 @@ from kit.requests import request_key
 from ordermesh.users.v1 import users_pb2
 from ordermesh.users.v1 import users_service_pb2 as pb
 from services.users.domain import Client, Contact, NewCustomer, Reader, Role, Token, User
-from services.users.usecases import CreateUser, SignIn
+from services.users.usecases import CreateClient, CreateUser, IssueClientToken, SignIn
 
 ANYONE = "anonymous"
 
@@ -38,6 +39,25 @@ def to_sign_in(request: pb.SignInRequest) -> SignIn:
     return SignIn(request.username, request.password, _CLIENTS[request.client])
 
 
+def to_create_client(
+    request: pb.CreateClientRequest, operator: UUID, new_id: UUID, secret: str
+) -> CreateClient:
+    """The command in a request of this operator."""
+    return CreateClient(
+        key=request_key(operator, request),
+        client_id=str(new_id),
+        user_id=UUID(request.user_id),
+        name=request.name,
+        scopes=tuple(request.scopes),
+        secret=secret,
+    )
+
+
+def to_issue_client_token(request: pb.IssueClientTokenRequest) -> IssueClientToken:
+    """The command in a request."""
+    return IssueClientToken(request.client_id, request.secret, tuple(request.scopes))
+
+
 def to_reader(caller: Caller) -> Reader:
     """The caller as the rules see them."""
     return Reader(caller.user_id, caller.is_operator)
@@ -60,6 +80,20 @@ def from_token(token: Token) -> pb.SignInResponse:
     """The token on the wire."""
     message = pb.SignInResponse(token=token.text)
     message.expire_time.FromDatetime(token.expire_time)
+    return message
+
+
+def from_client(client_id: str, command: CreateClient) -> pb.CreateClientResponse:
+    """The client on the wire; a repeat has made a secret that is nobody's."""
+    return pb.CreateClientResponse(
+        client_id=client_id, secret=command.secret if client_id == command.client_id else ""
+    )
+
+
+def from_client_token(token: Token, scopes: Sequence[str]) -> pb.IssueClientTokenResponse:
+    """The token of a client on the wire."""
+    message = pb.IssueClientTokenResponse(token=token.text, scopes=scopes)
+    message.lifetime.FromTimedelta(token.lifetime)
     return message
 
 

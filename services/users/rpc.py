@@ -1,5 +1,6 @@
-"""The RPCs of UsersService and ContactsService: message, command, use case, message."""
+"""The RPCs of UsersService, ClientsService and ContactsService: message, command, use case, message."""
 
+import secrets
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,8 @@ from ordermesh.users.v1 import users_service_pb2 as pb
 from ordermesh.users.v1 import users_service_pb2_grpc
 from services.users import messages, usecases
 from services.users.usecases import Keys, Passwords, UnitOfWork
+
+SECRET_BYTES = 32
 
 
 class UsersServicer(users_service_pb2_grpc.UsersServiceServicer):
@@ -47,6 +50,27 @@ class UsersServicer(users_service_pb2_grpc.UsersServiceServicer):
     async def GetPublicKeys(self, request: pb.GetPublicKeysRequest, context: Any) -> pb.GetPublicKeysResponse:
         """The keys to verify tokens with."""
         return messages.from_keys(await usecases.get_public_keys(self._uow, self._keys))
+
+
+class ClientsServicer(users_service_pb2_grpc.ClientsServiceServicer):
+    """Serves ordermesh.users.v1.ClientsService."""
+
+    def __init__(self, uow: UnitOfWork, keys: Keys) -> None:
+        self._uow = uow
+        self._keys = keys
+
+    async def CreateClient(self, request: pb.CreateClientRequest, context: Any) -> pb.CreateClientResponse:
+        """Register a program of a partner."""
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        command = messages.to_create_client(request, call.caller().user_id, new_id(), secret)
+        return messages.from_client(await usecases.create_client(command, self._uow), command)
+
+    async def IssueClientToken(
+        self, request: pb.IssueClientTokenRequest, context: Any
+    ) -> pb.IssueClientTokenResponse:
+        """Exchange a client's id and secret for a token."""
+        command = messages.to_issue_client_token(request)
+        return messages.from_client_token(*await usecases.issue_client_token(command, self._uow, self._keys))
 
 
 class ContactsServicer(users_service_pb2_grpc.ContactsServiceServicer):

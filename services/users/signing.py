@@ -39,7 +39,7 @@ class Signer:
 
     def token(self, bearer: Bearer, key: SigningKey, now: datetime, expire_time: datetime) -> str:
         """A token for this account and client, signed with this key."""
-        claims = {
+        claims: dict[str, str | int] = {
             "iss": ISSUER,
             "sub": str(bearer.user.user_id),
             "aud": str(bearer.client),
@@ -47,6 +47,8 @@ class Signer:
             "iat": int(now.timestamp()),
             "exp": int(expire_time.timestamp()),
         }
+        if bearer.grant is not None:  # RFC 9068
+            claims |= {"client_id": bearer.grant.client_id, "scope": " ".join(bearer.grant.scopes)}
         return jwt.encode({"alg": ALGORITHM, "kid": key.kid}, claims, self._open(key))
 
     def jwks(self, keys: Sequence[SigningKey]) -> str:

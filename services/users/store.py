@@ -1,4 +1,4 @@
-"""The users service's tables: accounts and signing keys."""
+"""The users service's tables: accounts, clients and signing keys."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +9,18 @@ from uuid import UUID
 from kit import requests
 from kit.database import Connection, Database
 from kit.requests import RequestKey
-from services.users.domain import Account, NewCustomer, Reader, Role, SigningKey, User, UsernameTaken, Window
+from services.users.clients import KnownClient
+from services.users.domain import (
+    Account,
+    NewCustomer,
+    Reader,
+    Role,
+    SigningKey,
+    User,
+    UsernameTaken,
+    Window,
+)
+from services.users.usecases import CreateClient
 
 _KEYS_LOCK = 20261123  # any number: it names the lock within this database
 
@@ -62,6 +73,33 @@ class UsersTransaction:
         """The account of this name, with the hash of its password."""
         row = await self._connection.fetchrow("select * from users where username = $1", username)
         return None if row is None else Account(_user(row), row["password_hash"])
+
+    async def add_client(self, command: CreateClient, secret_hash: bytes) -> str:
+        """Add a client, unless this request did so before; its id."""
+        earlier = await requests.claim(self._connection, command.key, command.client_id)
+        if earlier is not None:
+            return earlier
+        await self._connection.execute(
+            """insert into clients (client_id, user_id, name, scopes, secret_hash)
+               values ($1, $2, $3, $4, $5)""",
+            command.client_id,
+            command.user_id,
+            command.name,
+            list(command.scopes),
+            secret_hash,
+        )
+        return command.client_id
+
+    async def client(self, client_id: str) -> KnownClient | None:
+        """The client of this id, with its account and the hash of its secret."""
+        row = await self._connection.fetchrow(
+            """select users.*, client_id, scopes, secret_hash from clients join users using (user_id)
+               where client_id = $1""",
+            client_id,
+        )
+        if row is None:
+            return None
+        return KnownClient(row["client_id"], _user(row), tuple(row["scopes"]), row["secret_hash"])
 
     async def keys(self, *, lock: bool = False) -> tuple[Sequence[SigningKey], datetime]:
         """All keys and the database's time; a lock keeps others from making keys meanwhile."""

@@ -8,7 +8,8 @@ from typing import Protocol
 from uuid import UUID
 
 from kit.requests import RequestKey
-from services.users import domain
+from services.users import clients, domain
+from services.users.clients import KnownClient
 from services.users.domain import (
     Account,
     Bearer,
@@ -44,6 +45,27 @@ class SignIn:
     client: Client = Client.API
 
 
+@dataclass(frozen=True)
+class CreateClient:
+    """Register a program of a partner, under a new id and a new secret."""
+
+    key: RequestKey
+    client_id: str
+    user_id: UUID
+    name: str
+    scopes: tuple[str, ...]
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class IssueClientToken:
+    """Exchange a client's id and secret for a token."""
+
+    client_id: str
+    secret: str = field(repr=False)
+    scopes: tuple[str, ...] = ()
+
+
 class Transaction(Protocol):
     """What a use case needs of the store, all in one transaction."""
 
@@ -58,6 +80,12 @@ class Transaction(Protocol):
 
     async def account(self, username: str) -> Account | None:
         """The account of this name, with the hash of its password."""
+
+    async def add_client(self, command: CreateClient, secret_hash: bytes) -> str:
+        """Add a client, unless this request did so before; its id."""
+
+    async def client(self, client_id: str) -> KnownClient | None:
+        """The client of this id, with its account and the hash of its secret."""
 
     async def keys(self, *, lock: bool = False) -> tuple[Sequence[SigningKey], datetime]:
         """All keys and the database's time; a lock keeps others from making keys meanwhile."""
@@ -119,13 +147,36 @@ async def sign_in(command: SignIn, uow: UnitOfWork, passwords: Passwords, keys: 
         raise CredentialsInvalid
     if account is None:  # never: no password matches an unknown name
         raise CredentialsInvalid
+    return await _signed(Bearer(account.user, command.client), uow, keys)
+
+
+async def create_client(command: CreateClient, uow: UnitOfWork) -> str:
+    """Register a program for a customer's account, once a request; its id, another one in a repeat."""
+    async with uow.begin() as tx:
+        clients.owner_of_clients(await tx.user(command.user_id))
+        return await tx.add_client(command, clients.hash_of(command.secret))
+
+
+async def issue_client_token(
+    command: IssueClientToken, uow: UnitOfWork, keys: Keys
+) -> tuple[Token, Sequence[str]]:
+    """Give a token to the client whose secret this is; and what it allows."""
+    async with uow.begin() as tx:
+        known = await tx.client(command.client_id)
+    bearer = clients.granted(known, command.secret, command.scopes)
+    token = await _signed(bearer, uow, keys)
+    return token, bearer.grant.scopes if bearer.grant else ()
+
+
+async def _signed(bearer: Bearer, uow: UnitOfWork, keys: Keys) -> Token:
+    """A token of this moment."""
     plan, now = await ensure_keys(uow, keys)
     if plan.signing is None:
         raise RuntimeError("no key signs, though one was just made sure of")
     now = now.replace(microsecond=0)  # the claims of a token are whole seconds
-    expire_time = now + keys.rules.token_lifetime
-    bearer = Bearer(account.user, command.client)
-    return Token(keys.signer.token(bearer, plan.signing, now, expire_time), expire_time)
+    lifetime = keys.rules.token_lifetime
+    text = keys.signer.token(bearer, plan.signing, now, now + lifetime)
+    return Token(text, now + lifetime, lifetime)
 
 
 async def get_user(user_id: UUID, reader: Reader, uow: UnitOfWork) -> User:

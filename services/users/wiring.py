@@ -11,7 +11,7 @@ from kit.tokens import KEYS_MAX_AGE, TokenVerifier
 from services.users import usecases
 from services.users.domain import KeyRules
 from services.users.passwords import Argon2Passwords
-from services.users.rpc import ContactsServicer, UsersServicer
+from services.users.rpc import ClientsServicer, ContactsServicer, UsersServicer
 from services.users.settings import Settings
 from services.users.signing import Signer
 from services.users.store import UsersUnitOfWork
@@ -33,6 +33,7 @@ def build(settings: Settings) -> App:
         tokens=TokenVerifier(partial(usecases.get_public_keys, uow, keys)),
         servicers={
             "ordermesh.users.v1.UsersService": UsersServicer(uow, Argon2Passwords(), keys),
+            "ordermesh.users.v1.ClientsService": ClientsServicer(uow, keys),
             "ordermesh.users.v1.ContactsService": ContactsServicer(uow),
         },
         background=Background(),

@@ -108,6 +108,10 @@ _REQUESTS: list[Message] = [
         password="a-password-of-a-test",
     ),
     users_service_pb2.SignInRequest(username="example", password="a-password-of-a-test"),
+    users_service_pb2.CreateClientRequest(
+        request_id=ID, user_id=OTHER_ID, name="An Example", scopes=["orders:read"]
+    ),
+    users_service_pb2.IssueClientTokenRequest(client_id=ID, secret="a-secret-of-a-test"),
     users_service_pb2.GetUserRequest(user_id=ID),
     users_service_pb2.BatchGetUsersRequest(user_ids=[ID]),
     users_service_pb2.GetPublicKeysRequest(),

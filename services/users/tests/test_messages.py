@@ -59,6 +59,12 @@ def test_the_fingerprint_of_a_new_account_holds_everything_else() -> None:
 def test_a_password_or_token_is_not_shown_when_a_command_is_printed() -> None:
     assert PASSWORD not in repr(messages.to_create_user(create_user(), ADA))
     assert PASSWORD not in repr(messages.to_sign_in(pb.SignInRequest(username="ada", password=PASSWORD)))
+    client = messages.to_create_client(
+        pb.CreateClientRequest(request_id=str(ADA), user_id=str(ADA)), ADA, ADA, PASSWORD
+    )
+    assert PASSWORD not in repr(client)
+    asked = messages.to_issue_client_token(pb.IssueClientTokenRequest(client_id="a", secret=PASSWORD))
+    assert PASSWORD not in repr(asked)
     assert "header.claims" not in repr(Token("header.claims.signature", NOON))
 
 

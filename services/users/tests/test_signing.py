@@ -10,7 +10,7 @@ import pytest
 from kit.call import Caller
 from kit.errors import Problem
 from kit.tokens import TokenVerifier
-from services.users.domain import Bearer, Client, Role, SigningKey, User, Window
+from services.users.domain import Bearer, Client, Grant, Role, SigningKey, User, Window
 from services.users.signing import KeyUnreadable, Signer
 
 NOW = datetime.now(UTC)
@@ -49,6 +49,16 @@ async def test_a_token_says_which_client_it_is_for() -> None:
         for other in set(Client) - {client}:
             with pytest.raises(Problem, match="not valid"):
                 await TokenVerifier(fetch, [other]).verify(token)
+
+
+async def test_a_token_of_a_program_says_which_one_it_is_and_what_it_may() -> None:
+    signer = Signer(None)
+    key = signer.new_key(WINDOW)
+    bearer = Bearer(USER, Client.PARTNER, Grant("a-client", ("orders:read", "orders:write")))
+    caller = await verifier(signer, key).verify(
+        f"Bearer {signer.token(bearer, key, NOW, NOW + timedelta(hours=1))}"
+    )
+    assert (caller.client_id, caller.scopes) == ("a-client", frozenset({"orders:read", "orders:write"}))
 
 
 def test_only_public_halves_are_published() -> None:

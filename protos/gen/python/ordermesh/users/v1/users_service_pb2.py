@@ -24,12 +24,13 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.api import annotations_pb2 as google_dot_api_dot_annotations__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from ordermesh.access.v1 import access_pb2 as ordermesh_dot_access_dot_v1_dot_access__pb2
 from ordermesh.users.v1 import users_pb2 as ordermesh_dot_users_dot_v1_dot_users__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/users/v1/users_service.proto\x12\x12ordermesh.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/users/v1/users.proto\"\xc1\x01\n\x11\x43reateUserRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x08username\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,31}$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x1f\n\x0c\x64isplay_name\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\x08password\x18\x05 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\n\x18\xc8\x01\"<\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"\x83\x01\n\rSignInRequest\x12\x1b\n\x08username\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x34\n\x06\x63lient\x18\x03 \x01(\x0e\x32\x1a.ordermesh.users.v1.ClientB\x08\xbaH\x05\x82\x01\x02\x10\x01\"U\n\x0eSignInResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"=\n\x14\x42\x61tchGetUsersRequest\x12%\n\x08user_ids\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\x64\x18\x01\"\x05r\x03\xb0\x01\x01\"@\n\x15\x42\x61tchGetUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.ordermesh.users.v1.User\"\x16\n\x14GetPublicKeysRequest\"R\n\x15GetPublicKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\x12+\n\x04keys\x18\x02 \x03(\x0b\x32\x1d.ordermesh.users.v1.PublicKey\"b\n\tPublicKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\t\n\x01y\x18\x04 \x01(\t\x12\x0b\n\x03kid\x18\x05 \x01(\t\x12\x0b\n\x03\x61lg\x18\x06 \x01(\t\x12\x0b\n\x03use\x18\x07 \x01(\t\".\n\x11GetContactRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetContactResponse\x12\x12\n\x05\x65mail\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x03\x80\x01\x01*S\n\x06\x43lient\x12\x16\n\x12\x43LIENT_UNSPECIFIED\x10\x00\x12\x0e\n\nCLIENT_API\x10\x01\x12\x0e\n\nCLIENT_WEB\x10\x02\x12\x11\n\rCLIENT_MOBILE\x10\x03\x32\x93\x05\n\x0cUsersService\x12|\n\nCreateUser\x12%.ordermesh.users.v1.CreateUserRequest\x1a&.ordermesh.users.v1.CreateUserResponse\"\x1f\x90\x02\x02\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x12\"\r/api/v1/users:\x01*\x12w\n\x06SignIn\x12!.ordermesh.users.v1.SignInRequest\x1a\".ordermesh.users.v1.SignInResponse\"&\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/users:signIn:\x01*\x12z\n\x07GetUser\x12\".ordermesh.users.v1.GetUserRequest\x1a#.ordermesh.users.v1.GetUserResponse\"&\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/{user_id}\x12\x8b\x01\n\rBatchGetUsers\x12(.ordermesh.users.v1.BatchGetUsersRequest\x1a).ordermesh.users.v1.BatchGetUsersResponse\"%\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/users:batchGet\x12\x81\x01\n\rGetPublicKeys\x12(.ordermesh.users.v1.GetPublicKeysRequest\x1a).ordermesh.users.v1.GetPublicKeysResponse\"\x1b\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/keys2w\n\x0f\x43ontactsService\x12\x64\n\nGetContact\x12%.ordermesh.users.v1.GetContactRequest\x1a&.ordermesh.users.v1.GetContactResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&ordermesh/users/v1/users_service.proto\x12\x12ordermesh.users.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a ordermesh/access/v1/access.proto\x1a\x1eordermesh/users/v1/users.proto\"\xc1\x01\n\x11\x43reateUserRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x31\n\x08username\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a\x32\x18^[a-z][a-z0-9._-]{1,31}$\x12\x19\n\x05\x65mail\x18\x03 \x01(\tB\n\xbaH\x07r\x05\x18\xfe\x01`\x01\x12\x1f\n\x0c\x64isplay_name\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1f\n\x08password\x18\x05 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\n\x18\xc8\x01\"<\n\x12\x43reateUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"\x83\x01\n\rSignInRequest\x12\x1b\n\x08username\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18 \x12\x1f\n\x08password\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x34\n\x06\x63lient\x18\x03 \x01(\x0e\x32\x1a.ordermesh.users.v1.ClientB\x08\xbaH\x05\x82\x01\x02\x10\x01\"U\n\x0eSignInResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"+\n\x0eGetUserRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"9\n\x0fGetUserResponse\x12&\n\x04user\x18\x01 \x01(\x0b\x32\x18.ordermesh.users.v1.User\"=\n\x14\x42\x61tchGetUsersRequest\x12%\n\x08user_ids\x18\x01 \x03(\tB\x13\xbaH\x10\x92\x01\r\x08\x01\x10\x64\x18\x01\"\x05r\x03\xb0\x01\x01\"@\n\x15\x42\x61tchGetUsersResponse\x12\'\n\x05users\x18\x01 \x03(\x0b\x32\x18.ordermesh.users.v1.User\"\x16\n\x14GetPublicKeysRequest\"R\n\x15GetPublicKeysResponse\x12\x0c\n\x04jwks\x18\x01 \x01(\t\x12+\n\x04keys\x18\x02 \x03(\x0b\x32\x1d.ordermesh.users.v1.PublicKey\"b\n\tPublicKey\x12\x0b\n\x03kty\x18\x01 \x01(\t\x12\x0b\n\x03\x63rv\x18\x02 \x01(\t\x12\t\n\x01x\x18\x03 \x01(\t\x12\t\n\x01y\x18\x04 \x01(\t\x12\x0b\n\x03kid\x18\x05 \x01(\t\x12\x0b\n\x03\x61lg\x18\x06 \x01(\t\x12\x0b\n\x03use\x18\x07 \x01(\t\".\n\x11GetContactRequest\x12\x19\n\x07user_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"C\n\x12GetContactResponse\x12\x12\n\x05\x65mail\x18\x01 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x03\x80\x01\x01\"\xa4\x01\n\x13\x43reateClientRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x19\n\x07user_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x17\n\x04name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12;\n\x06scopes\x18\x04 \x03(\tB+\xbaH(\x92\x01%\x08\x01\x10\x14\x18\x01\"\x1dr\x1b\x32\x19^[a-z]{1,30}:[a-z]{1,30}$\">\n\x14\x43reateClientResponse\x12\x11\n\tclient_id\x18\x01 \x01(\t\x12\x13\n\x06secret\x18\x02 \x01(\tB\x03\x80\x01\x01\"\x91\x01\n\x17IssueClientTokenRequest\x12\x1c\n\tclient_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18\x64\x12\x1d\n\x06secret\x18\x02 \x01(\tB\r\x80\x01\x01\xbaH\x07r\x05\x10\x01\x18\xc8\x01\x12\x39\n\x06scopes\x18\x03 \x03(\tB)\xbaH&\x92\x01#\x10\x14\x18\x01\"\x1dr\x1b\x32\x19^[a-z]{1,30}:[a-z]{1,30}$\"k\n\x18IssueClientTokenResponse\x12\x12\n\x05token\x18\x01 \x01(\tB\x03\x80\x01\x01\x12+\n\x08lifetime\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x0e\n\x06scopes\x18\x03 \x03(\t*S\n\x06\x43lient\x12\x16\n\x12\x43LIENT_UNSPECIFIED\x10\x00\x12\x0e\n\nCLIENT_API\x10\x01\x12\x0e\n\nCLIENT_WEB\x10\x02\x12\x11\n\rCLIENT_MOBILE\x10\x03\x32\x93\x05\n\x0cUsersService\x12|\n\nCreateUser\x12%.ordermesh.users.v1.CreateUserRequest\x1a&.ordermesh.users.v1.CreateUserResponse\"\x1f\x90\x02\x02\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x12\"\r/api/v1/users:\x01*\x12w\n\x06SignIn\x12!.ordermesh.users.v1.SignInRequest\x1a\".ordermesh.users.v1.SignInResponse\"&\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x19\"\x14/api/v1/users:signIn:\x01*\x12z\n\x07GetUser\x12\".ordermesh.users.v1.GetUserRequest\x1a#.ordermesh.users.v1.GetUserResponse\"&\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/api/v1/users/{user_id}\x12\x8b\x01\n\rBatchGetUsers\x12(.ordermesh.users.v1.BatchGetUsersRequest\x1a).ordermesh.users.v1.BatchGetUsersResponse\"%\x90\x02\x01\x88\xb5\x18\x02\x82\xd3\xe4\x93\x02\x18\x12\x16/api/v1/users:batchGet\x12\x81\x01\n\rGetPublicKeys\x12(.ordermesh.users.v1.GetPublicKeysRequest\x1a).ordermesh.users.v1.GetPublicKeysResponse\"\x1b\x90\x02\x01\x88\xb5\x18\x01\x82\xd3\xe4\x93\x02\x0e\x12\x0c/api/v1/keys2w\n\x0f\x43ontactsService\x12\x64\n\nGetContact\x12%.ordermesh.users.v1.GetContactRequest\x1a&.ordermesh.users.v1.GetContactResponse\"\x07\x90\x02\x01\x88\xb5\x18\x04\x32\xf4\x01\n\x0e\x43lientsService\x12j\n\x0c\x43reateClient\x12\'.ordermesh.users.v1.CreateClientRequest\x1a(.ordermesh.users.v1.CreateClientResponse\"\x07\x90\x02\x02\x88\xb5\x18\x03\x12v\n\x10IssueClientToken\x12+.ordermesh.users.v1.IssueClientTokenRequest\x1a,.ordermesh.users.v1.IssueClientTokenResponse\"\x07\x90\x02\x01\x88\xb5\x18\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -64,6 +65,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETCONTACTRESPONSE'].fields_by_name['email']._serialized_options = b'\200\001\001'
   _globals['_GETCONTACTRESPONSE'].fields_by_name['display_name']._loaded_options = None
   _globals['_GETCONTACTRESPONSE'].fields_by_name['display_name']._serialized_options = b'\200\001\001'
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['request_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['user_id']._loaded_options = None
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['user_id']._serialized_options = b'\272H\005r\003\260\001\001'
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['name']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['scopes']._loaded_options = None
+  _globals['_CREATECLIENTREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H(\222\001%\010\001\020\024\030\001\"\035r\0332\031^[a-z]{1,30}:[a-z]{1,30}$'
+  _globals['_CREATECLIENTRESPONSE'].fields_by_name['secret']._loaded_options = None
+  _globals['_CREATECLIENTRESPONSE'].fields_by_name['secret']._serialized_options = b'\200\001\001'
+  _globals['_ISSUECLIENTTOKENREQUEST'].fields_by_name['client_id']._loaded_options = None
+  _globals['_ISSUECLIENTTOKENREQUEST'].fields_by_name['client_id']._serialized_options = b'\272H\006r\004\020\001\030d'
+  _globals['_ISSUECLIENTTOKENREQUEST'].fields_by_name['secret']._loaded_options = None
+  _globals['_ISSUECLIENTTOKENREQUEST'].fields_by_name['secret']._serialized_options = b'\200\001\001\272H\007r\005\020\001\030\310\001'
+  _globals['_ISSUECLIENTTOKENREQUEST'].fields_by_name['scopes']._loaded_options = None
+  _globals['_ISSUECLIENTTOKENREQUEST'].fields_by_name['scopes']._serialized_options = b'\272H&\222\001#\020\024\030\001\"\035r\0332\031^[a-z]{1,30}:[a-z]{1,30}$'
+  _globals['_ISSUECLIENTTOKENRESPONSE'].fields_by_name['token']._loaded_options = None
+  _globals['_ISSUECLIENTTOKENRESPONSE'].fields_by_name['token']._serialized_options = b'\200\001\001'
   _globals['_USERSSERVICE'].methods_by_name['CreateUser']._loaded_options = None
   _globals['_USERSSERVICE'].methods_by_name['CreateUser']._serialized_options = b'\220\002\002\210\265\030\001\202\323\344\223\002\022\"\r/api/v1/users:\001*'
   _globals['_USERSSERVICE'].methods_by_name['SignIn']._loaded_options = None
@@ -76,36 +95,50 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USERSSERVICE'].methods_by_name['GetPublicKeys']._serialized_options = b'\220\002\001\210\265\030\001\202\323\344\223\002\016\022\014/api/v1/keys'
   _globals['_CONTACTSSERVICE'].methods_by_name['GetContact']._loaded_options = None
   _globals['_CONTACTSSERVICE'].methods_by_name['GetContact']._serialized_options = b'\220\002\001\210\265\030\004'
-  _globals['_CLIENT']._serialized_start=1257
-  _globals['_CLIENT']._serialized_end=1340
-  _globals['_CREATEUSERREQUEST']._serialized_start=221
-  _globals['_CREATEUSERREQUEST']._serialized_end=414
-  _globals['_CREATEUSERRESPONSE']._serialized_start=416
-  _globals['_CREATEUSERRESPONSE']._serialized_end=476
-  _globals['_SIGNINREQUEST']._serialized_start=479
-  _globals['_SIGNINREQUEST']._serialized_end=610
-  _globals['_SIGNINRESPONSE']._serialized_start=612
-  _globals['_SIGNINRESPONSE']._serialized_end=697
-  _globals['_GETUSERREQUEST']._serialized_start=699
-  _globals['_GETUSERREQUEST']._serialized_end=742
-  _globals['_GETUSERRESPONSE']._serialized_start=744
-  _globals['_GETUSERRESPONSE']._serialized_end=801
-  _globals['_BATCHGETUSERSREQUEST']._serialized_start=803
-  _globals['_BATCHGETUSERSREQUEST']._serialized_end=864
-  _globals['_BATCHGETUSERSRESPONSE']._serialized_start=866
-  _globals['_BATCHGETUSERSRESPONSE']._serialized_end=930
-  _globals['_GETPUBLICKEYSREQUEST']._serialized_start=932
-  _globals['_GETPUBLICKEYSREQUEST']._serialized_end=954
-  _globals['_GETPUBLICKEYSRESPONSE']._serialized_start=956
-  _globals['_GETPUBLICKEYSRESPONSE']._serialized_end=1038
-  _globals['_PUBLICKEY']._serialized_start=1040
-  _globals['_PUBLICKEY']._serialized_end=1138
-  _globals['_GETCONTACTREQUEST']._serialized_start=1140
-  _globals['_GETCONTACTREQUEST']._serialized_end=1186
-  _globals['_GETCONTACTRESPONSE']._serialized_start=1188
-  _globals['_GETCONTACTRESPONSE']._serialized_end=1255
-  _globals['_USERSSERVICE']._serialized_start=1343
-  _globals['_USERSSERVICE']._serialized_end=2002
-  _globals['_CONTACTSSERVICE']._serialized_start=2004
-  _globals['_CONTACTSSERVICE']._serialized_end=2123
+  _globals['_CLIENTSSERVICE'].methods_by_name['CreateClient']._loaded_options = None
+  _globals['_CLIENTSSERVICE'].methods_by_name['CreateClient']._serialized_options = b'\220\002\002\210\265\030\003'
+  _globals['_CLIENTSSERVICE'].methods_by_name['IssueClientToken']._loaded_options = None
+  _globals['_CLIENTSSERVICE'].methods_by_name['IssueClientToken']._serialized_options = b'\220\002\001\210\265\030\001'
+  _globals['_CLIENT']._serialized_start=1777
+  _globals['_CLIENT']._serialized_end=1860
+  _globals['_CREATEUSERREQUEST']._serialized_start=253
+  _globals['_CREATEUSERREQUEST']._serialized_end=446
+  _globals['_CREATEUSERRESPONSE']._serialized_start=448
+  _globals['_CREATEUSERRESPONSE']._serialized_end=508
+  _globals['_SIGNINREQUEST']._serialized_start=511
+  _globals['_SIGNINREQUEST']._serialized_end=642
+  _globals['_SIGNINRESPONSE']._serialized_start=644
+  _globals['_SIGNINRESPONSE']._serialized_end=729
+  _globals['_GETUSERREQUEST']._serialized_start=731
+  _globals['_GETUSERREQUEST']._serialized_end=774
+  _globals['_GETUSERRESPONSE']._serialized_start=776
+  _globals['_GETUSERRESPONSE']._serialized_end=833
+  _globals['_BATCHGETUSERSREQUEST']._serialized_start=835
+  _globals['_BATCHGETUSERSREQUEST']._serialized_end=896
+  _globals['_BATCHGETUSERSRESPONSE']._serialized_start=898
+  _globals['_BATCHGETUSERSRESPONSE']._serialized_end=962
+  _globals['_GETPUBLICKEYSREQUEST']._serialized_start=964
+  _globals['_GETPUBLICKEYSREQUEST']._serialized_end=986
+  _globals['_GETPUBLICKEYSRESPONSE']._serialized_start=988
+  _globals['_GETPUBLICKEYSRESPONSE']._serialized_end=1070
+  _globals['_PUBLICKEY']._serialized_start=1072
+  _globals['_PUBLICKEY']._serialized_end=1170
+  _globals['_GETCONTACTREQUEST']._serialized_start=1172
+  _globals['_GETCONTACTREQUEST']._serialized_end=1218
+  _globals['_GETCONTACTRESPONSE']._serialized_start=1220
+  _globals['_GETCONTACTRESPONSE']._serialized_end=1287
+  _globals['_CREATECLIENTREQUEST']._serialized_start=1290
+  _globals['_CREATECLIENTREQUEST']._serialized_end=1454
+  _globals['_CREATECLIENTRESPONSE']._serialized_start=1456
+  _globals['_CREATECLIENTRESPONSE']._serialized_end=1518
+  _globals['_ISSUECLIENTTOKENREQUEST']._serialized_start=1521
+  _globals['_ISSUECLIENTTOKENREQUEST']._serialized_end=1666
+  _globals['_ISSUECLIENTTOKENRESPONSE']._serialized_start=1668
+  _globals['_ISSUECLIENTTOKENRESPONSE']._serialized_end=1775
+  _globals['_USERSSERVICE']._serialized_start=1863
+  _globals['_USERSSERVICE']._serialized_end=2522
+  _globals['_CONTACTSSERVICE']._serialized_start=2524
+  _globals['_CONTACTSSERVICE']._serialized_end=2643
+  _globals['_CLIENTSSERVICE']._serialized_start=2646
+  _globals['_CLIENTSSERVICE']._serialized_end=2890
 # @@protoc_insertion_point(module_scope)

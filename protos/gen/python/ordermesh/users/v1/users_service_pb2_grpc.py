@@ -352,3 +352,127 @@ class ContactsService:
             timeout,
             metadata,
             _registered_method=True)
+
+
+class ClientsServiceStub:
+    """Programs of partners, which call in the name of an account by credentials of their own (OAuth 2.0 client
+    credentials, RFC 6749 section 4.4). Not at the edge: the partners' backend has the token endpoint there.
+    """
+
+    def __init__(self, channel):
+        """Constructor.
+
+        Args:
+            channel: A grpc.Channel.
+        """
+        self.CreateClient = channel.unary_unary(
+                '/ordermesh.users.v1.ClientsService/CreateClient',
+                request_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.CreateClientRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.CreateClientResponse.FromString,
+                _registered_method=True)
+        self.IssueClientToken = channel.unary_unary(
+                '/ordermesh.users.v1.ClientsService/IssueClientToken',
+                request_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.IssueClientTokenRequest.SerializeToString,
+                response_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.IssueClientTokenResponse.FromString,
+                _registered_method=True)
+
+
+class ClientsServiceServicer:
+    """Programs of partners, which call in the name of an account by credentials of their own (OAuth 2.0 client
+    credentials, RFC 6749 section 4.4). Not at the edge: the partners' backend has the token endpoint there.
+    """
+
+    def CreateClient(self, request, context):
+        """Registers a program for a customer's account. Refused with ACCOUNT_NOT_FOUND for any other account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IssueClientToken(self, request, context):
+        """Exchanges a client's id and secret for a token. An unknown id and a wrong secret look the same:
+        CLIENT_INVALID. A scope that the client has not is refused with SCOPE_NOT_GRANTED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+
+def add_ClientsServiceServicer_to_server(servicer, server):
+    rpc_method_handlers = {
+            'CreateClient': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateClient,
+                    request_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.CreateClientRequest.FromString,
+                    response_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.CreateClientResponse.SerializeToString,
+            ),
+            'IssueClientToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueClientToken,
+                    request_deserializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.IssueClientTokenRequest.FromString,
+                    response_serializer=ordermesh_dot_users_dot_v1_dot_users__service__pb2.IssueClientTokenResponse.SerializeToString,
+            ),
+    }
+    generic_handler = grpc.method_handlers_generic_handler(
+            'ordermesh.users.v1.ClientsService', rpc_method_handlers)
+    server.add_generic_rpc_handlers((generic_handler,))
+    server.add_registered_method_handlers('ordermesh.users.v1.ClientsService', rpc_method_handlers)
+
+
+ # This class is part of an EXPERIMENTAL API.
+class ClientsService:
+    """Programs of partners, which call in the name of an account by credentials of their own (OAuth 2.0 client
+    credentials, RFC 6749 section 4.4). Not at the edge: the partners' backend has the token endpoint there.
+    """
+
+    @staticmethod
+    def CreateClient(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.users.v1.ClientsService/CreateClient',
+            ordermesh_dot_users_dot_v1_dot_users__service__pb2.CreateClientRequest.SerializeToString,
+            ordermesh_dot_users_dot_v1_dot_users__service__pb2.CreateClientResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueClientToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/ordermesh.users.v1.ClientsService/IssueClientToken',
+            ordermesh_dot_users_dot_v1_dot_users__service__pb2.IssueClientTokenRequest.SerializeToString,
+            ordermesh_dot_users_dot_v1_dot_users__service__pb2.IssueClientTokenResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)

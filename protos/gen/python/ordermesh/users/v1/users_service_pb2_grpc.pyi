@@ -141,3 +141,58 @@ class ContactsServiceServicer(metaclass=_abc_1.ABCMeta):
         """Where and how to address one account."""
 
 def add_ContactsServiceServicer_to_server(servicer: ContactsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
+
+class ClientsServiceStub:
+    """Programs of partners, which call in the name of an account by credentials of their own (OAuth 2.0 client
+    credentials, RFC 6749 section 4.4). Not at the edge: the partners' backend has the token endpoint there.
+    """
+
+    @_typing.overload
+    def __new__(cls, channel: _grpc.Channel) -> _Self: ...
+    @_typing.overload
+    def __new__(cls, channel: _aio.Channel) -> ClientsServiceAsyncStub: ...
+    CreateClient: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.CreateClientRequest, _users_service_pb2.CreateClientResponse]
+    """Registers a program for a customer's account. Refused with ACCOUNT_NOT_FOUND for any other account."""
+    IssueClientToken: _grpc.UnaryUnaryMultiCallable[_users_service_pb2.IssueClientTokenRequest, _users_service_pb2.IssueClientTokenResponse]
+    """Exchanges a client's id and secret for a token. An unknown id and a wrong secret look the same:
+    CLIENT_INVALID. A scope that the client has not is refused with SCOPE_NOT_GRANTED.
+    """
+
+@_typing.type_check_only
+class ClientsServiceAsyncStub(ClientsServiceStub):
+    """Programs of partners, which call in the name of an account by credentials of their own (OAuth 2.0 client
+    credentials, RFC 6749 section 4.4). Not at the edge: the partners' backend has the token endpoint there.
+    """
+
+    def __init__(self, channel: _aio.Channel) -> None: ...
+    CreateClient: _aio.UnaryUnaryMultiCallable[_users_service_pb2.CreateClientRequest, _users_service_pb2.CreateClientResponse]  # type: ignore[assignment]
+    """Registers a program for a customer's account. Refused with ACCOUNT_NOT_FOUND for any other account."""
+    IssueClientToken: _aio.UnaryUnaryMultiCallable[_users_service_pb2.IssueClientTokenRequest, _users_service_pb2.IssueClientTokenResponse]  # type: ignore[assignment]
+    """Exchanges a client's id and secret for a token. An unknown id and a wrong secret look the same:
+    CLIENT_INVALID. A scope that the client has not is refused with SCOPE_NOT_GRANTED.
+    """
+
+class ClientsServiceServicer(metaclass=_abc_1.ABCMeta):
+    """Programs of partners, which call in the name of an account by credentials of their own (OAuth 2.0 client
+    credentials, RFC 6749 section 4.4). Not at the edge: the partners' backend has the token endpoint there.
+    """
+
+    @_abc_1.abstractmethod
+    def CreateClient(
+        self,
+        request: _users_service_pb2.CreateClientRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.CreateClientResponse, _abc.Awaitable[_users_service_pb2.CreateClientResponse]]:
+        """Registers a program for a customer's account. Refused with ACCOUNT_NOT_FOUND for any other account."""
+
+    @_abc_1.abstractmethod
+    def IssueClientToken(
+        self,
+        request: _users_service_pb2.IssueClientTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_users_service_pb2.IssueClientTokenResponse, _abc.Awaitable[_users_service_pb2.IssueClientTokenResponse]]:
+        """Exchanges a client's id and secret for a token. An unknown id and a wrong secret look the same:
+        CLIENT_INVALID. A scope that the client has not is refused with SCOPE_NOT_GRANTED.
+        """
+
+def add_ClientsServiceServicer_to_server(servicer: ClientsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
