@@ -31,11 +31,11 @@ def test_a_new_rule_stands_with_those_of_the_same_caller() -> None:
 
 
 def test_a_caller_without_rules_gets_its_first_at_the_end() -> None:
-    after = with_allow(TEXT, "users", "inventory", ["*"])
-    assert changed(TEXT, after) == ['+   - {from: users, to: inventory, methods: "*"}']
-    assert parse(after).allowed("users", "inventory", "ReserveStock")
-    assert not parse(after).allowed("users", "inventory", "Restock")
-    assert without_allow(after, "users", "inventory") == TEXT
+    after = with_allow(TEXT, "processor", "users", ["*"])
+    assert changed(TEXT, after) == ['+   - {from: processor, to: users, methods: "*"}']
+    assert parse(after).allowed("processor", "users", "GetPublicKeys")
+    assert not parse(after).allowed("processor", "users", "GetUser")
+    assert without_allow(after, "processor", "users") == TEXT
 
 
 def test_all_methods_are_added_one_by_one_where_some_are_listed() -> None:
