@@ -19,6 +19,7 @@ from kit.errors import Problem, Violation
 JSON = "application/json"
 EVENTS = "text/event-stream"
 IDEMPOTENCY_KEY = "Idempotency-Key"
+MAX_ERRORS = 40  # as many as gRPC names, see kit.validation
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -108,8 +109,9 @@ async def _of_a_peer(request: Request, error: Exception) -> Response:
 
 
 def _invalid(errors: Sequence[Mapping[str, Any]], read_only: Collection[str]) -> Problem:
-    """All that is wrong, under the code of the worst of it."""
-    violations = [Violation(_place(error["loc"]), _said(error, read_only)) for error in errors]
+    """All that is wrong, up to `MAX_ERRORS`, under the code of the worst of it."""
+    shown = errors[:MAX_ERRORS]
+    violations = [Violation(_place(error["loc"]), _said(error, read_only)) for error in shown]
     unknown = [error["loc"][-1] for error in errors if error["type"] == "extra_forbidden"]
     if any(error["loc"] == ("header", IDEMPOTENCY_KEY) for error in errors):
         said = f"send the header {IDEMPOTENCY_KEY}, another for each request: 1 to 255 visible characters"

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from kit import call
 from kit.channels import Unanswered
-from kit.http_api import EVENTS, IDEMPOTENCY_KEY, JSON, StrictRoute, accepted, handlers
+from kit.http_api import EVENTS, IDEMPOTENCY_KEY, JSON, MAX_ERRORS, StrictRoute, accepted, handlers
 from kit.http_guard import HttpGuard, allow
 from kit.http_run import HttpApp
 from kit.sse import Streams
@@ -95,6 +95,11 @@ async def test_all_that_is_wrong_is_said_at_once_by_pointers(served: Served) -> 
         "VALIDATION_FAILED",
         ["/lines/0/sku", "/lines/0/pieces", "/lines/1/pieces", "/lines/1/a~1b", "/more"],
     )
+
+
+async def test_of_very_many_mistakes_the_first_are_said(served: Served) -> None:
+    status, _, pointers = await refused(served, {"lines": [0] * 1000})
+    assert (status, len(pointers)) == (422, MAX_ERRORS)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from bff.mobile import screens
 from bff.mobile.tests.client import Mobile
 from bff.mobile.tests.shop import ADA, BEGIN, BOB
 from kit.errors import Problem
@@ -120,6 +121,15 @@ async def test_the_first_screen_comes_without_what_does_not_answer(
     await ada.running.stop(service)
     told = (await ada.get("/home")).json()
     assert told == {name: value for name, value in whole.items() if name != field} | {"x": [service]}
+
+
+async def test_the_first_screen_does_not_wait_for_who_is_slow(
+    ada: Mobile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(screens, "PART_SECONDS", 0.3)
+    ada.shop.stuck.add("ListProducts")
+    told = (await ada.get("/home")).json()
+    assert (set(told), told["x"]) == ({"me", "o", "x"}, ["products"])
 
 
 async def test_the_first_screen_is_an_error_only_without_anybody(ada: Mobile) -> None:
