@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from yaml import Node
 
 from mesh.methods import SERVERS, Method
-from mesh.policy_nodes import line_of
 from mesh.policy_values import Values
 
 MOST_A_SECOND = 100_000
@@ -21,7 +20,6 @@ class Limit:
 
     per_second: int
     burst: int
-    line: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class EdgeReader:
             for key in LIMIT
             if key in keys
         }
-        limit = Limit(found.get("per_second", 1), found.get("burst", MOST_A_SECOND), line_of(node))
+        limit = Limit(found.get("per_second", 1), found.get("burst", MOST_A_SECOND))
         if limit.burst < limit.per_second:
             text = (
                 f"`burst` of {where} is less than `per_second`; a client who waits a second may call so often"

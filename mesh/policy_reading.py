@@ -8,7 +8,7 @@ from pathlib import Path
 
 from yaml import Node
 
-from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, Role, open_to
+from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, open_to
 from mesh.policy import AccessLogs, Allow, Fault, HeaderRoute, Policy, Telemetry
 from mesh.policy_edge import EdgeReader
 from mesh.policy_nodes import Mistake, PolicyError, items_of, line_of, read, word
@@ -121,7 +121,3 @@ def _check_sources(policy: Policy, mistakes: list[Mistake]) -> None:
         if entry.source and not any(entry.source in policy.callers(method) for method in entry.methods):
             text = f"{entry.source} may call none of these methods of {entry.target}, so this never happens"
             mistakes.append(Mistake(entry.line, f"{text}; allow the call, or name another caller"))
-    for method, limit in policy.edge.limits.methods.items():
-        if not any(IDENTITIES[name] is Role.EDGE for name in policy.callers(method)):
-            text = f"the edge does not let `{method.name}` of {method.workload} in, so it needs no limit"
-            mistakes.append(Mistake(limit.line, f"{text}; remove it, or allow the call"))

@@ -53,7 +53,6 @@ LIMITS = [
     ("{default: 5}", "`limits.default` is a map"),
     ("{defaults: {per_second: 1, burst: 1}}", "did you mean `default`?"),
     ("{orders: {PlaceOrders: {per_second: 1, burst: 1}}}", "did you mean `PlaceOrder`?"),
-    ("{inventory: {ReserveStock: {per_second: 1, burst: 1}}}", "the edge does not let `ReserveStock`"),
 ]
 
 
