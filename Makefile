@@ -23,8 +23,8 @@ endif
 UV := var/venv/bootstrap/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down reset status logs start stop restart rebuild doctor demo token partner-client audit bench events dlq \
-  lag mail webhook-sink approve load compare mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
+.PHONY: help install up down reset status logs start stop restart rebuild doctor demo token partner-client audit bench \
+  events dlq lag mail webhook-sink approve load compare doors mesh scale roll lab-latency lab-availability lab-mesh grpcurl lock \
   test test-long test-unit test-engine check conformance sizes format generate publish-protos record-histories
 MAKEFLAGS += --no-print-directory
 
@@ -139,6 +139,9 @@ load: install ## Orders at a fixed rate, whatever the answers: MODE=… RATE=20 
 compare: install ## The three coordinations side by side: times, CPU, events, and payments away: N=60
 	@$(OPS) compare
 
+doors: install ## The same order by gRPC, REST and GraphQL side by side: times and CPU: N=100
+	@$(OPS) doors
+
 grpcurl: install ## Build grpcurl, to call the suite from a shell: var/bin/grpcurl
 	@$(PYTHON) -m ops.grpcurl
 
@@ -154,7 +157,7 @@ test-engine: install ## The suite in containers, from its start to its removal; 
 	@$(RUN) -m pytest -m engine tests/engine
 
 test-unit: install ## The tests that need no server, in seconds: K=words of a name
-	@$(RUN) -m pytest -m "not postgres and not kafka and not suite and not long and not temporal and not engine" $(if $(K),-k "$(K)")
+	@$(RUN) -m pytest -n auto -m "not postgres and not kafka and not suite and not processes and not long and not engine" $(if $(K),-k "$(K)")
 
 check: install ## The static checks: style, types, layers, protos, migrations, sizes
 	@$(RUN) -m ops.run_checks
@@ -173,6 +176,7 @@ format: install ## Format the code, and mend what ruff can mend
 generate: install ## Generate the code of the protos anew, and compose.yaml from the topology
 	@$(RUN) protos/generate.py
 	@$(RUN) -m bff.web.sdl
+	@$(RUN) -m bff.mobile.openapi
 	@$(RUN) -m bff.partner.documents
 	@$(RUN) -m ops.compose.document
 

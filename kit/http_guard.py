@@ -20,6 +20,7 @@ REQUEST_SECONDS = 10.0
 """For a request, to the end of its answer; for a stream of events, to its beginning."""
 MAX_BODY_BYTES = 64 * 1024
 EVENT_STREAM = b"text/event-stream"
+_LIMIT = "ordermesh.limit"
 
 
 async def authenticate(request: Request, tokens: TokenVerifier) -> call.Caller:
@@ -33,6 +34,13 @@ async def authenticate(request: Request, tokens: TokenVerifier) -> call.Caller:
     call.set_caller(caller)
     call.set_authorization(sent[0])
     return caller
+
+
+def allow(request: Request, seconds: float) -> None:
+    """Give a request so many seconds from now on, as one needs that waits because it was asked to."""
+    limit: asyncio.Timeout = request.scope[_LIMIT]
+    limit.reschedule(asyncio.get_running_loop().time() + seconds)
+    call.set_deadline(seconds)
 
 
 class HttpGuard:
@@ -53,6 +61,7 @@ class HttpGuard:
         try:
             _check_length(headers)
             async with asyncio.timeout(self._seconds) as answer.limit:
+                scope[_LIMIT] = answer.limit
                 await self._app(scope, _limited(receive), answer.send)
         except ClientDisconnect:
             return

@@ -33,6 +33,7 @@ async def resumed(
     loop = asyncio.get_running_loop()
     pause, last_seen = FIRST_PAUSE, loop.time()
     while True:
+        began = loop.time()
         try:
             async with aclosing(opened(after)) as items:
                 async for item in items:
@@ -42,6 +43,9 @@ async def resumed(
                     pause, last_seen = FIRST_PAUSE, loop.time()
             return
         except Unanswered:
+            if loop.time() - began > LONGEST_PAUSE:
+                # longer than it takes to find nobody there: it was open, and there was nothing to tell
+                pause, last_seen = FIRST_PAUSE, loop.time()
             if loop.time() - last_seen > patience:
                 raise
         await asyncio.sleep(pause)

@@ -69,6 +69,10 @@ class Streams:
         """End all streams: their clients come back to somebody else, behind what they have seen."""
         self._draining.set()
 
+    async def drained(self) -> None:
+        """Wait until this process leaves: what waits for something else has to answer then, too."""
+        await self._draining.wait()
+
     def open(self, user: Hashable) -> int:
         """How many streams of this user are open."""
         return self._open[user]

@@ -5,6 +5,8 @@ comes from the policy, as for a sidecar.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from envoy.config.core.v3.base_pb2 import DataSource
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
@@ -18,11 +20,12 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.type.matcher.v3.string_pb2 import StringMatcher
 from google.protobuf.duration_pb2 import Duration
 
-from mesh import rest
+from mesh import rate_limits, rest
 from mesh.envoy_values import overwriting, pack
 from mesh.methods import BY_WORKLOAD, EVENT_PARTS, EVENTS, IDENTITIES, Role
 from mesh.outgoing import routes
 from mesh.policy import Policy
+from mesh.policy_edge import Edge
 
 ENTRY = "entry"
 """The name of an entry's routes, as envoy/edge.yaml asks for them."""
@@ -40,15 +43,7 @@ def is_entry(workload: str) -> bool:
 
 def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
     """Everything that may be called from outside by this entry; the callee hears by which one."""
-    found: list[Route] = []
-    for callee in policy.callees(entry):
-        for method in BY_WORKLOAD[callee].values():
-            if method.is_health or not policy.allowed(entry, callee, method.path):
-                continue
-            for route in routes(entry, method, policy):
-                if method.service == EVENTS:
-                    route.match.headers.append(_header(PART_HEADER, callee))
-                found.append(route)
+    found = list(_served(entry, policy))
     if IDENTITIES[entry] is Role.OPERATOR:
         parts = f"{', '.join(EVENT_PARTS[:-1])} or {EVENT_PARTS[-1]}"
         found.append(
@@ -61,7 +56,6 @@ def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
     found.append(
         _nowhere("/", f"not served here: the entry {entry!r} takes gRPC methods of {callees or 'nobody'}")
     )
-    told = overwriting(ENTRY_HEADER, entry)
     host = VirtualHost(
         name=entry,
         domains=["*"],
@@ -69,10 +63,33 @@ def entry_routes(entry: str, policy: Policy) -> RouteConfiguration:
         include_request_attempt_count=True,  # the callee's proxy wants to know (mesh.unsent)
     )
     if IDENTITIES[entry] is Role.EDGE:
-        pack(host.typed_per_filter_config[rest.CORS], rest.cors(policy.edge.origins))
+        _open(host, policy.edge)
+    told = overwriting(ENTRY_HEADER, entry)
     configuration = RouteConfiguration(name=ENTRY, request_headers_to_add=[told], virtual_hosts=[host])
     configuration.max_direct_response_body_size_bytes.value = rest.MAX_DOCUMENT_BYTES
     return configuration
+
+
+def _served(entry: str, policy: Policy) -> Iterator[Route]:
+    for callee in policy.callees(entry):
+        for method in BY_WORKLOAD[callee].values():
+            if method.is_health or not policy.allowed(entry, callee, method.path):
+                continue
+            for route in routes(entry, method, policy):
+                if method.service == EVENTS:
+                    route.match.headers.append(_header(PART_HEADER, callee))
+                if IDENTITIES[entry] is Role.EDGE and (limit := policy.edge.limits.methods.get(method)):
+                    pack(
+                        route.typed_per_filter_config[rate_limits.FILTER], rate_limits.limiting(entry, limit)
+                    )
+                yield route
+
+
+def _open(host: VirtualHost, edge: Edge) -> None:
+    """What the public may do everywhere, unless a route says otherwise."""
+    pack(host.typed_per_filter_config[rest.CORS], rest.cors(edge.origins))
+    if others := edge.limits.others:
+        pack(host.typed_per_filter_config[rate_limits.FILTER], rate_limits.limiting(host.name, others))
 
 
 def _header(name: str, value: str) -> HeaderMatcher:

@@ -58,9 +58,8 @@ IDENTITIES: Mapping[str, Role] = {
     "operator": Role.OPERATOR,
     "overview": Role.BFF,
     "bff-web": Role.BFF,
-    "bff-partner": Role.BFF,
-    # not there yet; named here, so that nobody else takes the name, and so that default deny covers it
     "bff-mobile": Role.BFF,
+    "bff-partner": Role.BFF,
 }
 """Every workload that has an identity of its own, by name."""
 
@@ -75,7 +74,7 @@ PUBLIC = frozenset(
 )
 """The proto services of which the public entry lets anything through."""
 
-PAGES: Mapping[str, str] = {"bff-web": "/web/", "bff-partner": "/partner/"}
+PAGES: Mapping[str, str] = {"bff-web": "/web/", "bff-mobile": "/mobile/", "bff-partner": "/partner/"}
 """Workloads that speak HTTP and no gRPC, and the beginning of all their paths at the public entry."""
 HTTP = "http"
 """Stands in the place of the proto service at these. They have two methods: `SERVE`, all that is below their

@@ -7,11 +7,12 @@ from envoy/mesh.yaml and refuses what is not.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
 from mesh.methods import IDENTITIES, METHODS, SERVERS, Method, served
+from mesh.policy_edge import Edge
 
 UNSENT = ("connect-failure", "refused-stream", "reset-before-request", "retriable-headers")
 """Envoy's names of failures before which the callee surely did nothing: any method may be tried again. The
@@ -169,13 +170,6 @@ class Telemetry:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """What the public entry lets in besides gRPC: the origins of pages that may call it from a browser."""
-
-    origins: tuple[str, ...] = ("http://localhost:*",)  # `:*` is any port
-
-
-@dataclass(frozen=True)
 class Injected:
     """What is injected into the calls of one caller to one method."""
 
@@ -196,7 +190,7 @@ class Policy:
     mirror: Mapping[str, Mirror]
     faults: tuple[Fault, ...]
     telemetry: Telemetry = Telemetry()
-    edge: Edge = Edge()
+    edge: Edge = field(default_factory=Edge)
 
     def allowed(self, source: str, target: str, method: str) -> bool:
         """Whether this identity may call this RPC, by its name or its path. Unknown names may nothing."""

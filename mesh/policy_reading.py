@@ -8,8 +8,9 @@ from pathlib import Path
 
 from yaml import Node
 
-from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, open_to
-from mesh.policy import AccessLogs, Allow, Edge, Fault, HeaderRoute, Policy, Telemetry
+from mesh.methods import BY_WORKLOAD, IDENTITIES, Access, Method, Role, open_to
+from mesh.policy import AccessLogs, Allow, Fault, HeaderRoute, Policy, Telemetry
+from mesh.policy_edge import EdgeReader
 from mesh.policy_nodes import Mistake, PolicyError, items_of, line_of, read, word
 from mesh.policy_shaping import ShapingReader
 from mesh.policy_traffic import TrafficReader
@@ -51,7 +52,7 @@ def parse(text: str) -> Policy:
         mirror=shaping.mirror(sections.get("mirror")),
         faults=tuple(shaping.faults(sections.get("faults"))),
         telemetry=_telemetry(values, sections.get("telemetry")),
-        edge=_edge(values, sections.get("edge")),
+        edge=EdgeReader(values).read(sections.get("edge")),
     )
     if not values.mistakes:
         _check_sources(policy, values.mistakes)
@@ -113,14 +114,6 @@ def _telemetry(values: Values, node: Node | None) -> Telemetry:
     return found
 
 
-def _edge(values: Values, node: Node | None) -> Edge:
-    keys = values.keys(node, "`edge`", ("origins",)) if node else {}
-    if "origins" not in keys:
-        return Edge()
-    items = values.items(keys["origins"], "`origins`")
-    return Edge(tuple(values.origin(item, "an entry of `origins`") for item in items))
-
-
 def _check_sources(policy: Policy, mistakes: list[Mistake]) -> None:
     """A fault or route for calls that are not allowed would never be seen to work."""
     entries: tuple[Fault | HeaderRoute, ...] = (*policy.faults, *policy.routes)
@@ -128,3 +121,7 @@ def _check_sources(policy: Policy, mistakes: list[Mistake]) -> None:
         if entry.source and not any(entry.source in policy.callers(method) for method in entry.methods):
             text = f"{entry.source} may call none of these methods of {entry.target}, so this never happens"
             mistakes.append(Mistake(entry.line, f"{text}; allow the call, or name another caller"))
+    for method, limit in policy.edge.limits.methods.items():
+        if not any(IDENTITIES[name] is Role.EDGE for name in policy.callers(method)):
+            text = f"the edge does not let `{method.name}` of {method.workload} in, so it needs no limit"
+            mistakes.append(Mistake(limit.line, f"{text}; remove it, or allow the call"))

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envoy.config.core.v3.base_pb2 import DataSource
+from envoy.config.core.v3.base_pb2 import DataSource, HeaderValueOption
 from envoy.config.route.v3.route_components_pb2 import (
     DirectResponseAction,
     HeaderMatcher,
@@ -89,7 +89,9 @@ def routes() -> Iterator[Route]:
             yield Route(match=match, route=NOWHERE)
         yield _only(pattern, sorted(verbs))
     text = DataSource(inline_string=f"no such resource; {DOCUMENT_PATH} lists all")
-    yield Route(match=RouteMatch(prefix=API), direct_response=DirectResponseAction(status=404, body=text))
+    found = Route(match=RouteMatch(prefix=API), direct_response=DirectResponseAction(status=404, body=text))
+    found.response_headers_to_add.append(_readable())
+    yield found
 
 
 def cors(origins: Iterable[str]) -> CorsPolicy:
@@ -111,7 +113,7 @@ def _document() -> Route:
         match=RouteMatch(path=DOCUMENT_PATH, headers=[_method("GET")]),
         direct_response=DirectResponseAction(status=200, body=body),
     )
-    found.response_headers_to_add.append(overwriting("content-type", "application/json"))
+    found.response_headers_to_add.extend([overwriting("content-type", "application/json"), _readable()])
     return found
 
 
@@ -133,5 +135,10 @@ def _only(pattern: str, verbs: list[str]) -> Route:
         match=RouteMatch(safe_regex=RegexMatcher(regex=pattern)),
         direct_response=DirectResponseAction(status=405, body=text),
     )
-    found.response_headers_to_add.append(overwriting("allow", allowed))
+    found.response_headers_to_add.extend([overwriting("allow", allowed), _readable()])
     return found
+
+
+def _readable() -> HeaderValueOption:
+    """What the entry answers by itself the filter for CORS does not see. It is the same for everybody."""
+    return overwriting("access-control-allow-origin", "*")

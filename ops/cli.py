@@ -21,7 +21,20 @@ PartName = Annotated[str, typer.Argument(help="A part, as `make status` lists th
 # Commands whose modules are imported only when asked for: they bring gRPC clients along
 BUSINESS_COMMANDS = frozenset(
     [
-        *("demo", "token", "audit", "bench", "events", "dlq", "lag", "mail", "load", "approve", "compare"),
+        *(
+            "demo",
+            "token",
+            "audit",
+            "bench",
+            "events",
+            "dlq",
+            "lag",
+            "mail",
+            "load",
+            "approve",
+            "compare",
+            "doors",
+        ),
         *("scale", "roll", "lab_latency", "lab_availability", "lab_mesh"),
         *("webhook_sink", "partner_client"),
     ]

@@ -51,6 +51,7 @@ def keys(port: int) -> Json:
 
 def _provider(audience: str) -> Json:
     from kit.tokens import ISSUER
+    from mesh.rate_limits import CLAIMS
 
     uri = {"uri": f"http://{KEYS}{KEYS_PATH}", "cluster": KEYS, "timeout": FETCH_SECONDS}
     return {
@@ -67,6 +68,7 @@ def _provider(audience: str) -> Json:
         # by default a token is taken from the query too, where it would be logged
         "from_headers": [{"name": "Authorization", "value_prefix": scheme} for scheme in _SCHEMES],
         "forward": True,
+        "payload_in_metadata": CLAIMS,  # tells who calls to the limits (mesh/rate_limits.py)
         "jwt_cache_config": {"jwt_cache_size": 1000},
     }
 

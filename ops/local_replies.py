@@ -8,17 +8,19 @@ application/problem+json (RFC 9457).
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-import grpc
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.json_format import MessageToDict
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2, status_pb2
+
+from ops.edge_errors import DOMAIN, REPLIES, RETRIED, RETRY_AFTER_SECONDS, Reply
 
 Json = dict[str, Any]
 
-DOMAIN = "edge.ordermesh"
-RETRY_AFTER_SECONDS = "1"
 
 _ORIGINAL = "x-envoy-original-path"
 """Where a call has come by REST; its path and content type are those of its RPC by then."""
@@ -31,97 +33,6 @@ _TRACE_ID = (
 """Empty where a request was refused before it was read: there is no trace yet."""
 _CEL_FILTER = "envoy.access_loggers.extension_filters.cel"
 _CEL = "envoy.extensions.access_loggers.filters.cel.v3"
-
-
-@dataclass(frozen=True)
-class Reply:
-    """One kind of error: Envoy's HTTP status, the code that callers know it by, and what gRPC calls it."""
-
-    status: int
-    code: str
-    grpc: grpc.StatusCode
-    answered: int = 0  # the HTTP status that is sent, if it is another one
-    detail: str = ""  # what else tells this kind from others of the status: a part of Envoy's own detail
-    flag: str = ""  # the same: one of Envoy's flags
-    text: str = ""  # instead of Envoy's own text
-    as_service: bool = False  # services say it too: a gRPC client hears the same from the edge
-
-    @property
-    def told_by(self) -> list[Json]:
-        """The filters that only this kind passes."""
-        found: list[Json] = [{"response_flag_filter": {"flags": [self.flag]}}] if self.flag else []
-        if self.detail:
-            expression = f"response.code_details.contains('{self.detail}')"
-            config = {"@type": f"type.googleapis.com/{_CEL}.ExpressionFilter", "expression": expression}
-            found.append({"extension_filter": {"name": _CEL_FILTER, "typed_config": config}})
-        return found
-
-    @property
-    def sent(self) -> HTTPStatus:
-        """The HTTP status that callers see."""
-        return HTTPStatus(self.answered or self.status)
-
-
-_INVALID, _TOO_MUCH = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.RESOURCE_EXHAUSTED
-_AWAY, _LATE = grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED
-_WRONG_TYPE = "/api/v1 takes application/json in UTF-8, the methods of gRPC take application/grpc"
-_NO_ANSWER = "the service behind does not answer; try again"
-_NO_KEYS = "the users service does not tell the keys of tokens; try again"
-_UNKNOWN = grpc.StatusCode.UNAUTHENTICATED
-_NO_TOKEN, _OLD_TOKEN, _BAD_TOKEN = (
-    "call with `authorization: Bearer <token>`",
-    "the token has expired; sign in again",
-    "the token is not valid; sign in again",
-)
-_NOT_THIS_CLIENT = "the token is for another kind of client; sign in with this one"
-
-REPLIES = (
-    Reply(400, "MALFORMED_MESSAGE", _INVALID, detail="grpc_json_transcode_failure"),
-    Reply(400, "BAD_REQUEST", _INVALID),
-    # the rules of envoy/public.yaml
-    Reply(403, "UNSUPPORTED_MEDIA_TYPE", _INVALID, answered=415, detail="[not_", text=_WRONG_TYPE),
-    Reply(
-        403, "TOKEN_INVALID", _UNKNOWN, answered=401, detail="[two_tokens]", text=_BAD_TOKEN, as_service=True
-    ),
-    # of the filter in ops/edge_tokens.py
-    Reply(
-        401,
-        "DEPENDENCY_UNAVAILABLE",
-        _AWAY,
-        answered=503,
-        detail="Jwks_remote_fetch",
-        text=_NO_KEYS,
-        as_service=True,
-    ),
-    Reply(401, "TOKEN_MISSING", _UNKNOWN, detail="Jwt_is_missing", text=_NO_TOKEN, as_service=True),
-    Reply(401, "TOKEN_EXPIRED", _UNKNOWN, detail="Jwt_is_expired", text=_OLD_TOKEN, as_service=True),
-    Reply(401, "TOKEN_INVALID", _UNKNOWN, text=_BAD_TOKEN, as_service=True),
-    # the services say 401 as well: who signs in with the right client is let in
-    Reply(
-        403,
-        "TOKEN_INVALID",
-        _UNKNOWN,
-        answered=401,
-        detail="Audiences_in_Jwt",
-        text=_NOT_THIS_CLIENT,
-        as_service=True,
-    ),
-    Reply(403, "ACCESS_DENIED", grpc.StatusCode.PERMISSION_DENIED),
-    Reply(404, "ROUTE_NOT_FOUND", grpc.StatusCode.NOT_FOUND),
-    Reply(405, "METHOD_NOT_ALLOWED", grpc.StatusCode.UNIMPLEMENTED),
-    # the policy's time for this call is over; Envoy says 408, as if the client had been slow
-    Reply(408, "UPSTREAM_TIMEOUT", _LATE, answered=504, flag="DT", text="the service took too long"),
-    Reply(408, "REQUEST_TIMEOUT", _LATE),
-    Reply(413, "PAYLOAD_TOO_LARGE", _TOO_MUCH, text="a body has at most 64 KiB"),
-    Reply(414, "URI_TOO_LONG", _TOO_MUCH),
-    Reply(429, "RATE_LIMITED", _TOO_MUCH),
-    Reply(431, "HEADERS_TOO_LARGE", _TOO_MUCH, text="headers have at most 16 KiB"),
-    Reply(500, "INTERNAL", grpc.StatusCode.INTERNAL),
-    Reply(501, "NOT_IMPLEMENTED", grpc.StatusCode.UNIMPLEMENTED),
-    Reply(502, "DEPENDENCY_UNAVAILABLE", _AWAY, answered=503, text=_NO_ANSWER),
-    Reply(503, "DEPENDENCY_UNAVAILABLE", _AWAY, text=_NO_ANSWER),
-    Reply(504, "UPSTREAM_TIMEOUT", _LATE, text="the service took too long"),
-)
 
 
 def config(api: str) -> Json:
@@ -137,11 +48,11 @@ def config(api: str) -> Json:
 
 
 def _grpc_mapper(reply: Reply) -> Json:
-    info = error_details_pb2.ErrorInfo(reason=reply.code, domain=DOMAIN)
     status = status_pb2.Status(code=reply.grpc.value[0], message=reply.text)
-    status.details.add().Pack(info)
+    for detail in _details(reply):
+        status.details.add().Pack(detail)
     text = base64.b64encode(status.SerializeToString()).decode()
-    filters = [_answers(reply), *reply.told_by, _header(*_GRPC), _not_rest()]
+    filters = [_answers(reply), *_told_by(reply), _header(*_GRPC), _not_rest()]
     return {
         "filter": {"and_filter": {"filters": filters}},
         "status_code": int(reply.sent),
@@ -150,13 +61,23 @@ def _grpc_mapper(reply: Reply) -> Json:
     }
 
 
+def _told_by(reply: Reply) -> list[Json]:
+    """The filters that only this kind passes."""
+    found: list[Json] = [{"response_flag_filter": {"flags": [reply.flag]}}] if reply.flag else []
+    if reply.detail:
+        expression = f"response.code_details.contains('{reply.detail}')"
+        config = {"@type": f"type.googleapis.com/{_CEL}.ExpressionFilter", "expression": expression}
+        found.append({"extension_filter": {"name": _CEL_FILTER, "typed_config": config}})
+    return found
+
+
 def _answers(reply: Reply) -> Json:
     fits = {"op": "EQ", "value": {"default_value": reply.status, "runtime_key": "edge.none"}}
     return {"status_code_filter": {"comparison": fits}}
 
 
 def _mapper(reply: Reply, body: Json, content_type: str, *conditions: Json) -> Json:
-    filters = [_answers(reply), _not_grpc(), *reply.told_by, *conditions]
+    filters = [_answers(reply), _not_grpc(), *_told_by(reply), *conditions]
     found: Json = {
         "filter": {"and_filter": {"filters": filters}},
         "status_code": int(reply.sent),
@@ -178,24 +99,39 @@ def _mapper(reply: Reply, body: Json, content_type: str, *conditions: Json) -> J
 
 
 def _headers(reply: Reply) -> dict[str, str]:
-    if reply.code == "DEPENDENCY_UNAVAILABLE":
-        return {"retry-after": RETRY_AFTER_SECONDS}
+    if reply.code in RETRIED:
+        return {"retry-after": str(RETRY_AFTER_SECONDS)}
     if reply.sent is HTTPStatus.UNAUTHORIZED:
         wrong = "" if reply.code == "TOKEN_MISSING" else ', error="invalid_token"'  # RFC 6750
         return {"www-authenticate": f'Bearer realm="{DOMAIN}"{wrong}'}
     return {}
 
 
+def _details(reply: Reply) -> Iterator[Message]:
+    """What programs read, as services send it (kit/errors.py)."""
+    yield error_details_pb2.ErrorInfo(reason=reply.code, domain=DOMAIN)
+    if reply.code == "RATE_LIMITED":
+        quota = error_details_pb2.QuotaFailure.Violation(subject="client", description=reply.text)
+        yield error_details_pb2.QuotaFailure(violations=[quota])
+    if reply.code in RETRIED:
+        yield error_details_pb2.RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_SECONDS))
+
+
 def _status(reply: Reply) -> Json:
-    kind = "type.googleapis.com/google.rpc."
+    request = error_details_pb2.RequestInfo(request_id=_TRACE_ID)
     return {
         "code": reply.grpc.value[0],
         "message": "%LOCAL_REPLY_BODY%",
-        "details": [
-            {"@type": f"{kind}ErrorInfo", "reason": reply.code, "domain": DOMAIN, "metadata": {}},
-            {"@type": f"{kind}RequestInfo", "request_id": _TRACE_ID, "serving_data": ""},
-        ],
+        "details": [_json(detail) for detail in (*_details(reply), request)],
     }
+
+
+def _json(detail: Message) -> Json:
+    """As the transcoder writes those of the services."""
+    kind = {"@type": f"type.googleapis.com/{detail.DESCRIPTOR.full_name}"}
+    return kind | MessageToDict(
+        detail, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+    )
 
 
 def _problem(reply: Reply) -> Json:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-_COUNTED = (r"grpc\.success", r"grpc\.failure", "upstream_rq_retry", "upstream_rq_tx_reset")
+from ops.topology import HTTP
+
+_COUNTED = (
+    r"grpc\.success",
+    r"grpc\.failure",
+    "upstream_rq_completed",
+    "upstream_rq_5xx",
+    "upstream_rq_retry",
+    "upstream_rq_tx_reset",
+)
 _NAME = re.compile(rf"cluster\.(?P<callee>[a-z0-9-]+)\.(?P<what>upstream_rq_time|{'|'.join(_COUNTED)})")
 STATS = "/stats?format=json&usedonly&filter=" + quote(
     f"^{_NAME.pattern.replace('?P<callee>', '').replace('?P<what>', '')}$"
@@ -24,7 +33,8 @@ STATS = "/stats?format=json&usedonly&filter=" + quote(
 class Pair:
     """One workload's calls of another. Without an answer there are no times.
 
-    `calls` came to an end with a status, `failed` with another one than OK. `broken_off` counts tries that
+    `calls` came to an end with a status, `failed` with another one than OK; to a part that speaks HTTP, with
+    one of 5xx. `broken_off` counts tries that
     this side has reset: the time was up, or the caller gave up and wanted no status any more.
     """
 
@@ -51,11 +61,15 @@ def pairs(caller: str, stats: Mapping[str, Any]) -> list[Pair]:
 
 
 def _pair(caller: str, callee: str, counts: Mapping[str, int], times: Mapping[float, float]) -> Pair:
-    failed = counts.get("grpc.failure", 0)
+    if callee in HTTP:
+        calls, failed = counts.get("upstream_rq_completed", 0), counts.get("upstream_rq_5xx", 0)
+    else:
+        failed = counts.get("grpc.failure", 0)
+        calls = counts.get("grpc.success", 0) + failed
     return Pair(
         caller=caller,
         callee=callee,
-        calls=counts.get("grpc.success", 0) + failed,
+        calls=calls,
         failed=failed,
         retried=counts.get("upstream_rq_retry", 0),
         broken_off=counts.get("upstream_rq_tx_reset", 0),

@@ -36,10 +36,19 @@ def furnish(root: Path, manager: dict[str, Any]) -> None:
         first,
         *yaml.safe_load(text)["http_filters"],
         edge_tokens.verification(),
+        _limits(),
         *others,
     ]
     manager["local_reply_config"] = local_replies.config(API)
     first["typed_config"]["mutations"]["request_mutations"].append(_begin_trace())
+
+
+def _limits() -> dict[str, Any]:
+    """How many calls a client may make comes with the routes (mesh/rate_limits.py)."""
+    from mesh.rate_limits import FILTER
+
+    kind = "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
+    return {"name": FILTER, "typed_config": {"@type": kind, "stat_prefix": "edge"}}
 
 
 def _begin_trace() -> dict[str, Any]:

@@ -72,6 +72,7 @@ def checks() -> list[Check]:
         ),
         Check("protos: generated code", [python, "protos/generate.py", "--check"], "make generate"),
         Check("web: committed schema", [python, "-m", "bff.web.sdl", "--check"], "make generate"),
+        Check("mobile: committed OpenAPI", [python, "-m", "bff.mobile.openapi", "--check"], "make generate"),
         Check("partner: committed documents", [python, "-m", PARTNER, "--check"], "make generate"),
         Check("compose.yaml is the topology", [python, "-m", COMPOSE, "--check"], "make generate"),
         Check("squawk: migrations", [tool("squawk"), *migrations], ".squawk.toml has the exceptions"),

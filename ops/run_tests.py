@@ -1,4 +1,4 @@
-"""`make test`: checks, unit tests, then everything that needs servers, against a suite of its own.
+"""`make test`: checks, unit tests, then everything that needs servers, with a suite of its own in the end.
 
 The suite has its own ports and state, so it runs beside others. It begins empty and is removed in the
 end, whatever happens; after a failure its logs stay in var/test-logs. All stages run, unless the suite
@@ -26,6 +26,8 @@ LOCK = state.ROOT / "var" / f"run-tests-{SUITE}.lock"
 LOGS = state.ROOT / "var" / "test-logs"
 CONFORMANCE = "tests/conformance"
 SHORT = "not long and not engine"
+ALONE = f"not postgres and not kafka and not suite and {SHORT}"
+"""Tests that need nothing that runs already."""
 PATIENCE = 30.0
 """Seconds that a stage has to end after Ctrl-C."""
 OVERRIDES = {"orders": {"ORDERS_LEASE_SECONDS": "3", "ORDERS_SWEEP_SECONDS": "0.5"}}
@@ -69,13 +71,8 @@ def static_stages() -> list[int]:
     """What needs no server; the exit codes."""
     return [
         stage("checks", "-m", "ops.run_checks"),
-        stage(
-            "unit tests",
-            "-m",
-            "pytest",
-            "-m",
-            f"not postgres and not kafka and not suite and {SHORT}",
-        ),
+        stage("unit tests", "-m", "pytest", "-n", "auto", "-m", f"not processes and {ALONE}"),
+        stage("tests with processes of their own", "-m", "pytest", "-m", f"processes and {ALONE}"),
     ]
 
 

@@ -41,6 +41,7 @@ DEFAULT_PORTS: Mapping[str, int] = {
     "overview": 15061,
     "edge_tls": 8443,
     "bff-web": 15066,
+    "bff-mobile": 15067,
     "bff-partner": 15068,
 }
 PUBLISHED = ("edge", "edge_tls", "operator", "temporal_ui")
@@ -65,12 +66,13 @@ SERVERS = frozenset({"kafka", "postgres", "temporal"})
 FRONTS: Mapping[str, tuple[str, ...]] = {
     "overview": ("orders", "users", "products", "payments", "shipping"),
     "bff-web": ("users", "products", "orders", "payments", "shipping"),
+    "bff-mobile": ("users", "products", "orders"),
     "bff-partner": ("users", "products", "orders", "notifications"),
 }
 """Parts that stand between a caller and the services, in the caller's name, and whom each calls. They keep
 nothing: no database, no events. Like services they have sidecars, and as many instances as are wanted.
 """
-HTTP = frozenset({"bff-web", "bff-partner"})
+HTTP = frozenset({"bff-web", "bff-mobile", "bff-partner"})
 """Those that speak HTTP instead of gRPC."""
 WORKLOADS: Mapping[str, tuple[str, ...]] = {**SERVICES, **FRONTS}
 """What serves calls, may be scaled and is restarted instance by instance."""

@@ -1,8 +1,13 @@
 """Builds the web BFF: constructors, top to bottom."""
 
+from collections.abc import Awaitable, Callable
+
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Route
 
+from bff.web import graphiql
 from bff.web.backends import Backends, Peers
 from bff.web.documents import Documents
 from bff.web.endpoint import Endpoint
@@ -39,8 +44,17 @@ def graph(settings: Settings, peers: Peers, tokens: TokenVerifier) -> HttpApp:
     trusted = Trusted(read(settings.documents) if settings.documents else None)
     endpoint = Endpoint(SCHEMA, (trusted, documents), Backends(peers), tokens, streams)
     routes = [Route(PATH, endpoint.serve, methods=["GET", "POST"])]
+    if settings.profile == "dev":
+        routes = [Route(PATH, _graph_or_page(endpoint), methods=["GET", "POST"]), *graphiql.routes()]
     return HttpApp(
         Starlette(routes=routes, exception_handlers=dict(HANDLERS)),
         streams,
         [peers.users, peers.products, peers.orders, peers.payments, peers.shipping],
     )
+
+
+def _graph_or_page(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        return graphiql.redirect() if graphiql.is_for(request) else await endpoint.serve(request)
+
+    return serve

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kit import resuming
 from kit.channels import Refused, Unanswered
 from kit.resuming import resumed
 
@@ -31,7 +33,7 @@ class Source:
             yield number
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(1, 3), max_size=3), st.integers(0, 2), st.integers(0, 5))
 async def test_every_item_is_told_once_and_in_order(tells: list[int], again: int, after: int) -> None:
     source = Source(tells, again)
@@ -44,6 +46,22 @@ async def test_who_does_not_answer_for_long_is_given_up() -> None:
     with pytest.raises(Unanswered):
         _ = [item async for item in resumed(source.open, int, patience=0.2)]
     assert 1 < len(source.opened) < 10
+
+
+async def test_a_stream_that_was_open_with_nothing_to_tell_is_opened_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resuming, "LONGEST_PAUSE", 0.05)
+    opened: list[int] = []
+
+    async def idle(after: int) -> AsyncGenerator[int, None]:
+        opened.append(after)
+        if len(opened) == 1:
+            await asyncio.sleep(0.3)  # longer than the patience below
+            raise Unanswered("orders", "UNAVAILABLE", sent=True)
+        yield after + 1
+
+    assert [item async for item in resumed(idle, int, patience=0.2)] == [1]
 
 
 async def test_a_refusal_ends_it_at_once() -> None:

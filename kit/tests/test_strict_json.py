@@ -35,6 +35,10 @@ def test_what_is_no_json_is_refused_with_its_place(name: str) -> None:
     assert place in str(caught.value)
 
 
+def test_half_a_pair_is_left_to_who_names_it_better() -> None:
+    assert loads(b'["\\ud83d"]', half_pairs=True) == ["\ud83d"]
+
+
 def test_what_is_just_allowed_is_read() -> None:
     deep = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
     assert json.dumps(loads(deep)).encode() == deep

@@ -16,6 +16,8 @@ from mesh.policy import AccessLogs, Telemetry
 from mesh.tests.answers import PLAIN, TRACE, Held, answer, application, ask_admin, eventually, tried, until
 from mesh.tests.fleet import Fleet, fleet
 
+pytestmark = pytest.mark.processes
+
 TOKEN = "Bearer a-secret-token"
 HEADERS = (("traceparent", f"00-{TRACE}-b7ad6b7169203331-01"), ("authorization", TOKEN))
 RESERVE = "/ordermesh.inventory.v1.InventoryService/ReserveStock"

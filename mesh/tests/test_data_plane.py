@@ -14,6 +14,8 @@ from mesh.tests.calls import answers, code
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import RELEASE, policy, without_extras
 
+pytestmark = pytest.mark.processes
+
 PLAIN = without_extras(policy())
 
 

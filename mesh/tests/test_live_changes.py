@@ -20,6 +20,8 @@ from mesh.tests.forging import ORDERS
 from mesh.tests.impostors import caller, root_of, shows
 from mesh.tests.policies import RELEASE, RESERVE
 
+pytestmark = pytest.mark.processes
+
 CALM = tried(PLAIN, 0)
 OK, UNAVAILABLE, DENIED = (
     grpc.StatusCode.OK,

@@ -20,6 +20,8 @@ from mesh.tests.policies import policy, without_extras
 from ordermesh.mesh.v1 import mesh_pb2
 from ordermesh.mesh.v1 import mesh_service_pb2 as pb
 
+pytestmark = pytest.mark.processes
+
 PLAIN = without_extras(policy())
 SERVING, NOT_SERVING = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
 STEADY, TRUSTED, ISSUING = (

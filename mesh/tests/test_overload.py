@@ -17,6 +17,8 @@ from mesh.tests.fleet import Fleet, fleet
 from mesh.tests.instances import Named, load
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 
+pytestmark = pytest.mark.processes
+
 OK, UNAVAILABLE = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE
 ATTEMPTS = 2
 FIVE = Outliers(5, timedelta(milliseconds=100), timedelta(seconds=2), 50)

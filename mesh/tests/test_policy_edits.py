@@ -312,7 +312,7 @@ def test_a_setting_that_is_wrong_is_refused(
     assert said in str(caught.value)
 
 
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(
     st.lists(st.sampled_from(SERVERS), unique=True, min_size=1),
     st.integers(min_value=0, max_value=100),

@@ -101,8 +101,8 @@ Place = tuple[dict[str, Any], tuple[str, ...]]
 def places(draw: st.DrawFn) -> Place:
     """A map, and a path in it that nothing but what is missing is in the way of."""
     data = draw(MAPS)
-    path = draw(st.lists(NAMES, min_size=1, max_size=3).map(tuple))
-    around = data
+    path: tuple[str, ...] = draw(st.lists(NAMES, min_size=1, max_size=3).map(tuple))
+    around: Any = data
     for key in path[:-1]:
         if isinstance(around.get(key), str):
             around[key] = {}
@@ -114,7 +114,8 @@ def places(draw: st.DrawFn) -> Place:
 def values(draw: st.DrawFn) -> Place:
     """A map, and the path of one of its values."""
     data = draw(MAPS.filter(lambda data: len(data) > 1))
-    path, found = [], data
+    path: list[str] = []
+    found: Any = data
     while isinstance(found, dict) and found and (not path or draw(st.booleans())):
         path.append(draw(st.sampled_from(sorted(found))))
         found = found[path[-1]]

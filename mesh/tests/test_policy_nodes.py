@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh.policy_lines import Value, plain
@@ -99,7 +99,6 @@ def test_a_node_is_found_by_keys_and_places_and_knows_its_line() -> None:
 SIGNS = "ab1 :-{}[],\"'#\n*&!|>%~?@\\.\t"
 
 
-@settings(deadline=None)
 @given(st.text(alphabet=SIGNS, max_size=40))
 def test_whatever_is_written_is_read_or_refused(text: str) -> None:
     try:

@@ -19,6 +19,8 @@ from mesh.tests.fleet import ROOT
 from ordermesh.mesh.v1 import mesh_service_pb2 as pb
 from ordermesh.mesh.v1 import mesh_service_pb2_grpc
 
+pytestmark = pytest.mark.processes
+
 SECONDS = 20.0
 
 

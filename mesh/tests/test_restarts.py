@@ -20,6 +20,8 @@ from mesh.tests.calls import answers, code, endpoints, in_step, load
 from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.policies import RELEASE, policy, without_extras
 
+pytestmark = pytest.mark.processes
+
 RESTARTS = 20
 PLAIN = without_extras(policy())
 MORE = replace(PLAIN, allow=(*PLAIN.allow, Allow("orders", "inventory", frozenset({RELEASE}), 9)))

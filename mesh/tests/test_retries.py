@@ -21,6 +21,8 @@ from mesh.tests.policies import RESERVE
 from mesh.tests.texts import TEXT
 from mesh.unsent import once_or_surely_unsent
 
+pytestmark = pytest.mark.processes
+
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 
 

@@ -24,7 +24,8 @@ from mesh.tests.fleet import Fleet, Inventory, fleet
 from mesh.tests.forging import MINUTE, ORDERS
 from mesh.tests.impostors import FROM, HOUR, UNTIL, callee, caller, root_of, shows, shows_nothing
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")  # one sidecar on each side is enough for all
+# one sidecar on each side is enough for all
+pytestmark = [pytest.mark.processes, pytest.mark.asyncio(loop_scope="module")]
 
 CLIENT, SERVER = ssl.PROTOCOL_TLS_CLIENT, ssl.PROTOCOL_TLS_SERVER
 OK, UNAVAILABLE = grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE

@@ -24,6 +24,8 @@ from mesh.tests.fleet import Fleet, fleet
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 from ordermesh.inventory.v1 import inventory_service_pb2_grpc
 
+pytestmark = pytest.mark.processes
+
 ORDER_ID = str(uuid.UUID(int=1))
 RESERVE = pb.ReserveStockRequest(request_id=ORDER_ID, order_id=ORDER_ID)
 RESERVE.lines.add(sku="TEA", quantity=1)

@@ -21,7 +21,7 @@ from mesh.tests.fleet import Fleet, fleet
 from mesh.tests.instances import Heard, Named, load
 from mesh.tests.policies import RELEASE, RESERVE
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [pytest.mark.processes, pytest.mark.asyncio(loop_scope="module")]
 
 GET = BY_WORKLOAD["inventory"]["GetStock"]
 ALLOWED = Allow("orders", "inventory", frozenset({RESERVE, RELEASE, GET}), 9)

@@ -17,6 +17,8 @@ from mesh.tests.policies import RESERVE
 from mesh.unsent import once_or_surely_unsent
 from ordermesh.inventory.v1 import inventory_service_pb2 as pb
 
+pytestmark = pytest.mark.processes
+
 ONE_TRY = tried(PLAIN, 0)
 UNAVAILABLE = grpc.StatusCode.UNAVAILABLE
 

@@ -16,6 +16,8 @@ from ops import event_parts, mesh_parts, probes, storage
 from ops.event_parts import PART_HEADER
 from ops.site import Site
 
+pytestmark = pytest.mark.processes
+
 USERS = "/ordermesh.users.v1.UsersService/SignIn"
 CONTACTS = "/ordermesh.users.v1.ContactsService/GetContact"
 EVENTS = "/ordermesh.events.v1.EventsService/GetEventFlow"

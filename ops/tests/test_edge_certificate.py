@@ -17,6 +17,8 @@ from ops.site import Site
 from ops.tests.listening import USER, Edge, edge
 from ordermesh.orders.v1 import orders_service_pb2, orders_service_pb2_grpc
 
+pytestmark = pytest.mark.processes
+
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 

@@ -27,6 +27,8 @@ from ops.site import Site
 from ops.tests.listening import USER, Edge, edge
 from ordermesh.users.v1 import users_service_pb2
 
+pytestmark = pytest.mark.processes
+
 FOR_USERS = [method for method in METHODS if method.service in PUBLIC and method.access is Access.USER]
 GET_ORDER = "/ordermesh.orders.v1.OrdersService/GetOrder"
 ORDERS = "/api/v1/orders"

@@ -14,13 +14,17 @@ from mesh.tests.fleet import Fleet, fleet
 from ops.envoy_admin import NoAnswer, stats
 from ops.mesh_metrics import STATS, Pair, pairs
 
+pytestmark = pytest.mark.processes
+
 TOLD = """{"stats": [
     {"name": "cluster.inventory.grpc.success", "value": 22},
     {"name": "cluster.inventory.grpc.failure", "value": 3},
     {"name": "cluster.inventory.grpc.0", "value": 22},
     {"name": "cluster.inventory.upstream_rq_retry", "value": 4},
     {"name": "cluster.inventory.upstream_rq_tx_reset", "value": 1},
-    {"name": "cluster.bff-web.grpc.failure", "value": 2},
+    {"name": "cluster.bff-web.upstream_rq_completed", "value": 5},
+    {"name": "cluster.bff-web.upstream_rq_5xx", "value": 2},
+    {"name": "cluster.inventory.upstream_rq_completed", "value": 29},
     {"name": "listener_manager.workers_started", "value": 1},
     {"histograms": {"supported_quantiles": [0, 50, 99], "computed_quantiles": [
         {"name": "cluster.inventory.upstream_rq_time", "values": [
@@ -34,9 +38,9 @@ TOLD = """{"stats": [
 
 
 def test_each_callee_is_a_row_and_what_was_given_up_stands_beside() -> None:
-    assert pairs("orders", json.loads(TOLD)) == [
-        Pair("orders", "bff-web", 2, 2, 0, 0, None, None),
-        Pair("orders", "inventory", 25, 3, 4, 1, 1.5, 23.5),
+    assert pairs("edge", json.loads(TOLD)) == [
+        Pair("edge", "bff-web", 5, 2, 0, 0, None, None),
+        Pair("edge", "inventory", 25, 3, 4, 1, 1.5, 23.5),
     ]
 
 

@@ -27,7 +27,7 @@ from ops.site import Site
 from ops.tests.steep import Steep
 from ordermesh.orders.v1 import orders_pb2
 
-pytestmark = pytest.mark.temporal
+pytestmark = pytest.mark.processes
 QUEUE = "tea"
 SECRET = "Earl-Grey"
 ORDER = orders_pb2.Order(order_id=str(uuid.uuid4()), reason=SECRET)

@@ -21,6 +21,8 @@ from ops.site import Site
 from ops.tests.listening import TRACE, Backend, Edge, edge
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2
 
+pytestmark = pytest.mark.processes
+
 ORDER = str(uuid.UUID(int=7))
 JSON = {"content-type": "application/json"}
 GET_ORDER = "/ordermesh.orders.v1.OrdersService/GetOrder"
@@ -190,6 +192,27 @@ async def test_only_json_is_taken_for_json(public: Edge) -> None:
     utf8 = {"content-type": 'Application/JSON ; charset="UTF-8"'}
     answer, _ = await public.call("POST", "/api/v1/orders", content=b"{}", headers=utf8)
     assert answer.status_code == 200
+
+
+async def test_who_takes_no_json_is_told_so_before_anything_is_done(public: Edge) -> None:
+    for kind in ("text/html", "application/xml;q=0.9", "application/grpc", "image/*"):
+        answer, heard = await public.call(
+            "POST", "/api/v1/orders", content=b"{}", headers=JSON | {"accept": kind}
+        )
+        assert (refusal(answer), heard) == ((406, "NOT_ACCEPTABLE"), None)
+    for kind in ("*/*", "text/html, application/json;q=0.1", "Application/*", "text/event-stream"):
+        answer, heard = await public.call("GET", "/api/v1/orders", headers={"accept": kind})
+        assert (answer.status_code, heard is not None) == (200, True)
+
+
+async def test_a_header_that_grpc_has_no_name_for_is_left_out_and_the_others_come_through(
+    public: Edge,
+) -> None:
+    odd = {"49m!.1#x": "a", "!": "b", "it's|odd": "c", "X-Plain-1.2": "d"}
+    answer, heard = await public.call("GET", "/api/v1/orders", headers=odd)
+    assert heard is not None
+    assert (answer.status_code, heard.metadata["x-plain-1.2"]) == (200, "d")
+    assert not {"49m!.1#x", "!", "it's|odd"} & set(heard.metadata)
 
 
 async def test_json_does_not_reach_a_method_by_its_grpc_path(public: Edge) -> None:

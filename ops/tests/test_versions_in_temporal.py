@@ -23,7 +23,7 @@ from ops.site import Site
 from ops.suite import Suite
 from ops.tests.conftest import free_ports
 
-pytestmark = [pytest.mark.temporal, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(300)]
 DRAINED_SECONDS = 60.0
 # in the place of the short flow; each word is a build, and none could replay what another has begun
 FLOW = """

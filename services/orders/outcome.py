@@ -76,6 +76,15 @@ class TryAgain(Exception):
         self.details = {"order_id": str(outcome.order.order_id), "cause": outcome.reason, **outcome.details}
 
 
+class Overloaded(Exception):
+    """Nothing was begun: this instance has as many orders under way as it can bring to an end in time."""
+
+    kind, reason = "unavailable", "OVERLOADED"
+
+    def __init__(self, under_way: int) -> None:
+        super().__init__(f"{under_way} orders are under way here already; try again")
+
+
 class RequestInProgress(Exception):
     """The outcome is open; the same request_id asks for it again."""
 

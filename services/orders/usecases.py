@@ -111,6 +111,9 @@ class UnitOfWork(Protocol):
 class Mode(Protocol):
     """The shape of a coordination."""
 
+    def admit(self) -> AbstractContextManager[None]:
+        """Make room for one more order, which the block creates; raises Overloaded where there is none."""
+
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
         """Write what the mode needs, in the transaction that creates the order."""
 
@@ -149,7 +152,8 @@ async def place_order(
     chosen, why = coordination.choose(command.coordination, command.flow)
     order_id = await uow.recall(command.key)
     if order_id is None:
-        order_id = await _create(command, uow, catalogue, modes, (chosen, why))
+        with modes[chosen].admit():
+            order_id = await _create(command, uow, catalogue, modes, (chosen, why))
     outcome = await modes[chosen].answer(order_id, command.wait)
     kit.crashpoint("orders.before_answer")
     return outcome.answer()

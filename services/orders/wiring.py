@@ -56,7 +56,7 @@ def build(settings: Settings) -> App:
     events.consume(OrdersConsumer(CONSUMER, uow, orchestration).subscription)
     participants = Participants(inventory, payments, notifications)
     driver = Driver(uow, participants, changes, settings.lease_seconds)
-    sync = SyncCoordination(uow, driver, background, changes, settings.lease_seconds)
+    sync = SyncCoordination(uow, driver, background, changes, settings.lease_seconds, settings.sync_at_once)
     modes: dict[Coordination, Mode] = {
         Coordination.SYNC: sync,
         Coordination.CHOREOGRAPHY: Choreography(uow, changes),

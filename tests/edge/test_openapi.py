@@ -36,7 +36,6 @@ api = schemathesis.openapi.from_dict(json.loads(rest.DOCUMENT.read_text()))
 @settings(
     max_examples=EXAMPLES,
     derandomize=True,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -55,7 +55,7 @@ class Walk:
         assert not flaws_of_stock(held, BOOK.stocks[self._stock], self._pieces), move
 
 
-@settings(deadline=None, max_examples=150)  # the first walks fill the book
+@settings(max_examples=150)  # the first walks fill the book
 @given(
     tokens=st.lists(st.sampled_from(TOKENS), min_size=1, max_size=3),
     pieces=st.integers(0, 3),

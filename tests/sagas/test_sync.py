@@ -13,6 +13,7 @@ from ordermesh.orders.v1 import orders_pb2
 from ordermesh.products.v1 import products_service_pb2, products_service_pb2_grpc
 from tests.harness.breaking import paused, restart, stopped, wait_for, wait_until_nothing_is_open
 from tests.harness.customer import Answer, Customer
+from tests.harness.records import records
 
 pytestmark = [pytest.mark.suite, pytest.mark.timeout(120)]
 
@@ -104,7 +105,7 @@ def test_a_database_that_dies_while_the_charge_is_under_way_leaves_the_outcome_o
     request_id = str(uuid.uuid4())
     with ThreadPoolExecutor(1) as pool:
         placing = pool.submit(customer.place, card="slow", request_id=request_id, seconds=5)
-        wait_for(lambda: bool(customer.all_orders()), "the order to be begun")
+        wait_for(lambda: is_being_charged(suite, customer), "the charge to be under way")
         suite.kill("postgres")
         first = placing.result()
     assert first.code == "OK" or first.reason == "REQUEST_IN_PROGRESS"
@@ -242,10 +243,18 @@ def test_an_orders_service_that_was_paused_does_not_disturb_what_it_finds(
 ) -> None:
     with ThreadPoolExecutor(1) as pool:
         placing = pool.submit(customer.place, card="slow")
-        wait_for(lambda: bool(customer.all_orders()), "the order to be begun")
+        wait_for(lambda: is_being_charged(suite, customer), "the charge to be under way")
         with paused(suite, "orders", seconds=4.0):  # longer than its lease
             pass
         placing.result()
     assert wait_until_nothing_is_open(suite).violations == []
     (order,) = customer.all_orders()
     assert order.state == CONFIRMED
+
+
+def is_being_charged(suite: Suite, customer: Customer) -> bool:
+    """Whether the charge of the customer's only order is noted; before that, a death undoes the order."""
+    return any(
+        records(suite, "payments", "select 1 from payments where order_id = $1", order.order_id)
+        for order in customer.all_orders()
+    )

@@ -16,6 +16,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from kit.testing.postgres import scratch_url
 from ops import state, topology
 
+pytestmark = pytest.mark.processes
+
 EXIT_CONFIG = 78
 SECONDS = 30
 SECRET = "s3cr3t-of-nobody"

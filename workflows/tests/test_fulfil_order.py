@@ -13,7 +13,7 @@ from workflows.tests.shapes import OLGA, waits_for
 
 TRIES = 100
 """At most 5 s apart: minutes."""
-pytestmark = pytest.mark.temporal
+pytestmark = pytest.mark.processes
 
 TO_THE_PIVOT = ["ReserveStock", "AuthorizePayment", "BookShipment", "CapturePayment"]
 AFTER = ["ConfirmOrder", "CommitStock", "SendConfirmation", "DispatchShipment", "ShipOrder", "DeliverOrder"]

@@ -10,7 +10,7 @@ from workflows.tests.participants import Gate, Participants
 
 TRIES = 100
 """At most 5 s apart: minutes."""
-pytestmark = pytest.mark.temporal
+pytestmark = pytest.mark.processes
 
 FORWARD = ["ReserveStock", "ProcessPayment", "ConfirmOrder", "CommitStock", "SendConfirmation"]
 UNDO = ["CancelPayment", "ReleaseStock", "CloseOrder"]

@@ -55,7 +55,7 @@ def ask() -> Iterator[Ask]:
     loop.close()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(from_schema(SCHEMA.as_str(), custom_scalars=SCALARS))
 def test_what_the_schema_allows_is_answered(ask: Ask, query: str) -> None:
     answer = ask(query)
@@ -69,7 +69,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(st.lists(PIECES, max_size=30).map(" ".join) | st.text(max_size=60))
 def test_what_it_does_not_is_refused_with_a_code(ask: Ask, query: str) -> None:
     answer = ask(query)

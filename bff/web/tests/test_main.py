@@ -16,6 +16,8 @@ import pytest
 
 from bff.web.app import PATH
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS = 30.0
 PEERS = ("USERS", "PRODUCTS", "ORDERS", "PAYMENTS", "SHIPPING")

@@ -4,6 +4,7 @@ Nothing is driven from here. What becomes of the order comes as events (`service
 """
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 from kit import call
@@ -25,6 +26,10 @@ class Choreography:
     def __init__(self, uow: OrdersUnitOfWork, changes: ChangeHub) -> None:
         self._uow = uow
         self._changes = changes
+
+    def admit(self) -> AbstractContextManager[None]:
+        """There is always room: what is too much waits in Kafka."""
+        return nullcontext()
 
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
         """Nothing to add: OrderPlaced is written with the order itself, and holds the token."""

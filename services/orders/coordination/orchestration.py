@@ -5,6 +5,7 @@ sweeper repeats it until Temporal has it; so it is with a wish to cancel.
 """
 
 import asyncio
+from contextlib import AbstractContextManager, nullcontext
 from uuid import UUID
 
 import kit
@@ -33,6 +34,10 @@ class Orchestration:
         self._workflows = workflows
         self._background = background
         self._begun: dict[UUID, Order] = {}  # placed here, not answered yet
+
+    def admit(self) -> AbstractContextManager[None]:
+        """There is always room: what is too much waits in Temporal's queue."""
+        return nullcontext()
 
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
         """Write that its workflow is to be started; `answer` does that first."""

@@ -5,6 +5,8 @@ journalled the caller may give up; from there the chain runs shielded until its 
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from kit import call
@@ -14,7 +16,7 @@ from services.orders.changes import ChangeHub
 from services.orders.coordination.driver import Driver, Run, outcome_of
 from services.orders.coordination.store import Entry
 from services.orders.domain import Order, State, Wait
-from services.orders.outcome import Outcome, RequestInProgress, Verdict
+from services.orders.outcome import Outcome, Overloaded, RequestInProgress, Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
 from services.orders.usecases import Transaction, Watch
 
@@ -34,13 +36,28 @@ class SyncCoordination:
         background: Background,
         changes: ChangeHub,
         lease: float,
+        most: int,
     ) -> None:
         self._uow = uow
         self._driver = driver
         self._background = background
         self._changes = changes
         self._lease = lease
+        self._most = most
         self._begun: dict[UUID, tuple[Order, Entry]] = {}
+        self._being_created = 0
+        self._driven: set[asyncio.Task[None]] = set()
+
+    @contextmanager
+    def admit(self) -> Iterator[None]:
+        """Orders that are too many at once would all be late, and none would be answered in time."""
+        if self._being_created + len(self._driven) >= self._most:
+            raise Overloaded(self._most)
+        self._being_created += 1
+        try:
+            yield
+        finally:
+            self._being_created -= 1
 
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
         """Open the journal, in the transaction that creates the order; `answer` drives it in this process."""
@@ -57,7 +74,9 @@ class SyncCoordination:
         run = Run() if begun is not None else None
         with self._changes.watching(order_id) as watch:
             if begun is not None and run is not None:
-                self._background.spawn(self._driver.begin(*begun, run), f"drive {order_id}")
+                driven = self._background.spawn(self._driver.begin(*begun, run), f"drive {order_id}")
+                self._driven.add(driven)
+                driven.add_done_callback(self._driven.discard)
             else:
                 await self._pass_on_cancel(order_id)
             try:
