@@ -13,9 +13,9 @@ from starlette.requests import Request
 
 from kit import call
 from kit.errors import Problem
+from kit.http_api import IDEMPOTENCY_KEY
 from kit.ids import derived_id
 
-HEADER = "Idempotency-Key"
 KEY_REQUIRED = "IDEMPOTENCY_KEY_REQUIRED"
 KEY_PATTERN = '^("[!#-\\[\\]-~]{1,255}"|[!#-\\[\\]-~]{1,255})$'
 """Visible ASCII, as a quoted string of HTTP or bare."""
@@ -26,15 +26,15 @@ async def _request_id(
     key: Annotated[
         str,
         Header(
-            alias=HEADER,
+            alias=IDEMPOTENCY_KEY,
             pattern=KEY_PATTERN,
             description="Names this request: a repeat with the same key and content gets the same answer.",
         ),
     ],
 ) -> str:
     """The request_id of a request that has a key."""
-    if len(request.headers.getlist(HEADER)) > 1:
-        raise Problem("invalid", KEY_REQUIRED, f"send one header {HEADER}, not several")
+    if len(request.headers.getlist(IDEMPOTENCY_KEY)) > 1:
+        raise Problem("invalid", KEY_REQUIRED, f"send one header {IDEMPOTENCY_KEY}, not several")
     return derived(request, key.strip('"'))
 
 

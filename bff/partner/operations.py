@@ -8,12 +8,11 @@ from email.utils import format_datetime
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bff.partner.media import check_accept, read_json
 from bff.partner.scopes import check_scope
+from kit.http_api import JSON, StrictRoute, accepted
 
 SECURITY_SCHEME = "client"
 DEPRECATED_FROM = datetime(2026, 11, 1, tzinfo=UTC)
@@ -21,7 +20,7 @@ SUNSET = datetime(2027, 11, 1, tzinfo=UTC)
 """Until then, at least, what is deprecated is served."""
 
 
-class Operation(APIRoute):
+class Operation(StrictRoute):
     """A route that wants a scope. What the document says of it is what is checked."""
 
     @property
@@ -31,13 +30,13 @@ class Operation(APIRoute):
         return str(scope)
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """What answers a request: FastAPI's own handler, behind our questions."""
+        """What answers a request: the handler of every operation, behind our questions."""
         handle = super().get_route_handler()
 
         async def answer(request: Request) -> Response:
             await check_scope(request, request.app.state.tokens, self.scope)
-            check_accept(request)
-            answered = await handle(await read_json(request) if self.body_field else request)
+            accepted(request, JSON)
+            answered = await handle(request)
             answered.headers["cache-control"] = "no-store"
             if self.deprecated:
                 for name, value in _farewell(request).items():

@@ -5,7 +5,7 @@ What services say of a request_id or a page token is said of what the partner se
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -15,12 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
 
-from bff.partner.idempotency import HEADER, KEY_REQUIRED
 from bff.partner.scopes import INSUFFICIENT
 from kit import http_errors
 from kit.channels import Unanswered
-from kit.errors import Problem
+from kit.errors import Problem, Violation
+from kit.http_api import handlers
 
+_PAGE = {("query", "limit"), ("query", "cursor")}
 _SHOWN_DETAILS = ("invalid", "missing", "refused")
 """Of errors that the partner can do something about."""
 _BY_CAUSE: Mapping[str, Problem] = {
@@ -55,7 +56,8 @@ async def of_problem(request: Request, error: Exception) -> Response:
     visible = told(error)
     if isinstance(visible, Problem) and visible.reason == "PAGE_TOKEN_INVALID":
         said = "use the next_cursor of the page before, with the same other parameters"
-        return _invalid("PAGE_INVALID", said, [{"pointer": "/cursor", "detail": said}])
+        wrong = [Violation("cursor", said)]
+        return http_errors.response(Problem("invalid", "PAGE_INVALID", said, violations=wrong))
     shown = isinstance(visible, Problem) and visible.kind in _SHOWN_DETAILS
     details = visible.details if shown and isinstance(visible, Problem) else {}
     answer = http_errors.response(visible, {"details": details} if details else None)
@@ -65,36 +67,15 @@ async def of_problem(request: Request, error: Exception) -> Response:
     return answer
 
 
-async def of_validation(request: Request, error: Exception) -> Response:
-    """An answer that names every value that cannot be taken."""
+async def of_page(request: Request, error: Exception) -> Response:
+    """An answer that names every value that cannot be taken; pages have a code of their own."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
-    found = error.errors()
-    if any(each["loc"][0] == "header" for each in found):
-        said = f"send a header {HEADER}: 1 to 255 visible characters of ASCII, a new one for each new request"
-        return http_errors.response(Problem("invalid", KEY_REQUIRED, said))
-    read_only = request.app.state.read_only
-    reasons = {_reason(each, read_only) for each in found}
-    reason = reasons.pop() if len(reasons) == 1 else "VALIDATION_FAILED"
-    wrong = [{"pointer": pointer(each["loc"][1:]), "detail": str(each["msg"])} for each in found]
-    return _invalid(reason, "what was sent cannot be taken; see `errors`", wrong)
-
-
-def pointer(path: Sequence[Any]) -> str:
-    """The place of a value as a JSON pointer (RFC 6901)."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in path)
-
-
-def _reason(found: Mapping[str, Any], read_only: frozenset[str]) -> str:
-    where, *path = found["loc"]
-    if where == "query" and path and path[0] in ("limit", "cursor"):
-        return "PAGE_INVALID"
-    if found["type"] == "extra_forbidden":
-        return "READ_ONLY_FIELD" if path[-1] in read_only else "UNKNOWN_FIELD"
-    return "VALIDATION_FAILED"
-
-
-def _invalid(reason: str, said: str, wrong: Sequence[Mapping[str, str]]) -> Response:
-    return http_errors.response(Problem("invalid", reason, said), {"errors": wrong})
+    if all(tuple(each["loc"]) in _PAGE for each in error.errors()):
+        wrong = [Violation(each["loc"][1], str(each["msg"])) for each in error.errors()]
+        said = "the page that is asked for cannot be"
+        return http_errors.response(Problem("invalid", "PAGE_INVALID", said, violations=wrong))
+    told_by_all = handlers(request.app.state.read_only)[RequestValidationError]
+    return await told_by_all(request, error)
 
 
 async def of_routing(request: Request, error: Exception) -> Response:
@@ -114,7 +95,7 @@ async def of_routing(request: Request, error: Exception) -> Response:
 
 HANDLERS: Mapping[Any, Callable[[Request, Exception], Awaitable[Response]]] = {
     HTTPException: of_routing,
-    RequestValidationError: of_validation,
+    RequestValidationError: of_page,
     Problem: of_problem,
     Exception: of_problem,
 }

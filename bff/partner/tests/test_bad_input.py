@@ -23,7 +23,6 @@ MALFORMED = {
     "NaN": b'{"lines": [{"sku": "MUG-BLUE", "quantity": NaN}], "payment_token": "tok_approved"}',
     "a key twice": b'{"payment_token": "tok_a", "payment_token": "tok_b", "lines": []}',
     "too deep": b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1),
-    "half a pair": b'{"payment_token": "\\ud83d", "lines": []}',
 }
 
 
@@ -76,7 +75,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "an unknown field": (order(coupon="x"), "UNKNOWN_FIELD", ["/coupon"]),
     "an unknown field inside": (order(lines=[LINE | {"a/b~": 1}]), "UNKNOWN_FIELD", ["/lines/0/a~1b~0"]),
     "a field to read": (order(state="CONFIRMED", total=1), "READ_ONLY_FIELD", ["/state", "/total"]),
-    "both": (order(state="CONFIRMED", coupon="x"), "VALIDATION_FAILED", ["/coupon", "/state"]),
+    "both": (order(state="CONFIRMED", coupon="x"), "UNKNOWN_FIELD", ["/coupon", "/state"]),
     "a fraction": (order(lines=[LINE | {"quantity": 1.5}]), "VALIDATION_FAILED", ["/lines/0/quantity"]),
     "a whole fraction": (order(lines=[LINE | {"quantity": 1.0}]), "VALIDATION_FAILED", ["/lines/0/quantity"]),
     "a text": (order(lines=[LINE | {"quantity": "1"}]), "VALIDATION_FAILED", ["/lines/0/quantity"]),
@@ -84,6 +83,7 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
     "too many": (order(lines=[LINE | {"quantity": 10**30}]), "VALIDATION_FAILED", ["/lines/0/quantity"]),
     "a huge text": (order(payment_token="tok_" + "x" * 9999), "VALIDATION_FAILED", ["/payment_token"]),
     "NUL": (order(payment_token="tok_a\0"), "VALIDATION_FAILED", ["/payment_token"]),
+    "half a pair": (order(payment_token="tok_\ud83d"), "VALIDATION_FAILED", ["/payment_token"]),
     "a line break": (order(payment_token="tok_a\n"), "VALIDATION_FAILED", ["/payment_token"]),
     "no object": ([], "VALIDATION_FAILED", [""]),  # type: ignore[dict-item]
 }
@@ -92,7 +92,8 @@ WRONG: dict[str, tuple[dict[str, Any], str, list[str]]] = {
 @pytest.mark.parametrize("name", WRONG)
 async def test_every_wrong_value_is_named_by_its_place(ada: Partner, name: str) -> None:
     body, code, pointers = WRONG[name]
-    answer = await ada.ask("POST", "/v1/orders", json=body)
+    text = json.dumps(body).encode()
+    answer = await ada.ask("POST", "/v1/orders", content=text, headers=JSON)
     assert refused(answer) == (422, code)
     assert sorted(each["pointer"] for each in answer.json()["errors"]) == pointers
     assert not ada.shop.orders

@@ -14,6 +14,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).resolve().parents[3]
 SECONDS = 30.0
 PEERS = ("USERS", "PRODUCTS", "ORDERS", "NOTIFICATIONS")

@@ -139,7 +139,7 @@ async def test_an_id_that_is_none_is_refused_by_its_place(ada: Partner, one: Des
     for name in one.ids:
         answer = await one.ask(ada, owned_by(ada, ADA) | {name: "a-b"})
         assert refused(answer) == (422, "VALIDATION_FAILED")
-        assert [each["pointer"] for each in answer.json()["errors"]] == [f"/{name}"]
+        assert [each["pointer"] for each in answer.json()["errors"]] == [f"/path/{name}"]
 
 
 @pytest.mark.parametrize("one", [one for one in OPERATIONS if one.takes_key], ids=lambda one: one.name)
