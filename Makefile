@@ -66,7 +66,7 @@ mail: install ## The last mails that customers got: N=10, or those about one ord
 	@$(OPS) mail
 
 webhook-sink: install ## Take webhooks on loopback and print them: PORT=9999 SECRET=whsec_… ANSWER=500 SLOW=seconds
-	@$(OPS) webhook_sink
+	@exec env $(OPS) webhook_sink
 
 doctor: install ## Say what is wrong, and the way out
 	@$(OPS) doctor
