@@ -46,12 +46,12 @@ class SyncCoordination:
         self._most = most
         self._begun: dict[UUID, tuple[Order, Entry]] = {}
         self._being_created = 0
-        self._driven: set[asyncio.Task[None]] = set()
+        self._runs: set[Run] = set()
 
     @contextmanager
     def admit(self) -> Iterator[None]:
         """Orders that are too many at once would all be late, and none would be answered in time."""
-        if self._being_created + len(self._driven) >= self._most:
+        if self._being_created + sum(run.is_open for run in self._runs) >= self._most:
             raise Overloaded(self._most)
         self._being_created += 1
         try:
@@ -74,9 +74,9 @@ class SyncCoordination:
         run = Run() if begun is not None else None
         with self._changes.watching(order_id) as watch:
             if begun is not None and run is not None:
-                driven = self._background.spawn(self._driver.begin(*begun, run), f"drive {order_id}")
-                self._driven.add(driven)
-                driven.add_done_callback(self._driven.discard)
+                self._runs.add(run)
+                driving = self._background.spawn(self._driver.begin(*begun, run), f"drive {order_id}")
+                driving.add_done_callback(lambda _: self._runs.discard(run))
             else:
                 await self._pass_on_cancel(order_id)
             try:
