@@ -6,7 +6,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import grpc
@@ -164,8 +164,9 @@ def test_a_foreign_order_is_neither_shown_nor_cancelled(partner: Partner, edge: 
 
 def test_a_token_does_what_its_scopes_say(suite: Suite, operator: grpc.Channel, customer: Customer) -> None:
     reader = Partner(suite, operator, customer, ["orders:read"])
-    assert reader.get("/v1/orders")["data"] == []
-    refused = reader.post("/v1/orders", ORDER)
+    with closing(reader.http):
+        assert reader.get("/v1/orders")["data"] == []
+        refused = reader.post("/v1/orders", ORDER)
     assert (refused.status_code, refused.json()["code"]) == (403, "INSUFFICIENT_SCOPE")
     assert 'scope="orders:write"' in refused.headers["www-authenticate"]
 
