@@ -82,7 +82,7 @@ class Overloaded(Exception):
     kind, reason = "unavailable", "OVERLOADED"
 
     def __init__(self, under_way: int) -> None:
-        super().__init__(f"{under_way} orders wait for their outcome here already; try again")
+        super().__init__(f"{under_way} orders are under way here already; try again")
 
 
 class RequestInProgress(Exception):

@@ -41,7 +41,7 @@ class Settings(ServiceSettings):
         timedelta(days=1), examples=["86400"], description="seconds that an approval is waited for"
     )
     sync_at_once: Annotated[int, Field(ge=1, le=10_000)] = Field(
-        32, description="synchronous orders without an outcome in one process; more are refused"
+        32, description="synchronous orders under way in one process; more wait, and are refused then"
     )
     lease_seconds: Annotated[float, Field(gt=0, le=60)] = 8.0
     sweep_seconds: Annotated[float, Field(gt=0, le=60)] = 1.0

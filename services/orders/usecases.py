@@ -111,7 +111,7 @@ class UnitOfWork(Protocol):
 class Mode(Protocol):
     """The shape of a coordination."""
 
-    def admit(self) -> AbstractContextManager[None]:
+    def admit(self) -> AbstractAsyncContextManager[None]:
         """Make room for one more order, which the block creates; raises Overloaded where there is none."""
 
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
@@ -152,7 +152,7 @@ async def place_order(
     chosen, why = coordination.choose(command.coordination, command.flow)
     order_id = await uow.recall(command.key)
     if order_id is None:
-        with modes[chosen].admit():
+        async with modes[chosen].admit():
             order_id = await _create(command, uow, catalogue, modes, (chosen, why))
     outcome = await modes[chosen].answer(order_id, command.wait)
     kit.crashpoint("orders.before_answer")

@@ -4,7 +4,7 @@ Nothing is driven from here. What becomes of the order comes as events (`service
 """
 
 import asyncio
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from uuid import UUID
 
 from kit import call
@@ -27,7 +27,7 @@ class Choreography:
         self._uow = uow
         self._changes = changes
 
-    def admit(self) -> AbstractContextManager[None]:
+    def admit(self) -> AbstractAsyncContextManager[None]:
         """There is always room: what is too much waits in Kafka."""
         return nullcontext()
 

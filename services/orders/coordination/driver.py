@@ -44,11 +44,6 @@ class Run:
         self.outcome: Outcome | None = None
         self.reserving: asyncio.Task[Message] | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the caller cannot be told the outcome yet; what is done after that hurries nobody."""
-        return self.outcome is None or self.outcome.verdict is Verdict.OPEN
-
     def give_up(self) -> None:
         """The caller has gone: stop what can be stopped. After the intent to charge that is nothing."""
         self.gone = True

@@ -5,7 +5,7 @@ sweeper repeats it until Temporal has it; so it is with a wish to cancel.
 """
 
 import asyncio
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from uuid import UUID
 
 import kit
@@ -35,7 +35,7 @@ class Orchestration:
         self._background = background
         self._begun: dict[UUID, Order] = {}  # placed here, not answered yet
 
-    def admit(self) -> AbstractContextManager[None]:
+    def admit(self) -> AbstractAsyncContextManager[None]:
         """There is always room: what is too much waits in Temporal's queue."""
         return nullcontext()
 

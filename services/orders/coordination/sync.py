@@ -5,8 +5,8 @@ journalled the caller may give up; from there the chain runs shielded until its 
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 from kit import call
@@ -23,6 +23,8 @@ from services.orders.usecases import Transaction, Watch
 ANSWER_SECONDS = 30.0
 ANSWER_MARGIN = 0.1  # to say "still open" before the caller's deadline says it worse
 FALLBACK_SECONDS = 1.0
+ROOM_SECONDS = 2.0
+"""How long a new order waits for others to end."""
 SWEEP_BATCH = 20
 
 
@@ -46,18 +48,27 @@ class SyncCoordination:
         self._most = most
         self._begun: dict[UUID, tuple[Order, Entry]] = {}
         self._being_created = 0
-        self._runs: set[Run] = set()
+        self._driven: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
 
-    @contextmanager
-    def admit(self) -> Iterator[None]:
-        """Orders that are too many at once would all be late, and none would be answered in time."""
-        if self._being_created + sum(run.is_open for run in self._runs) >= self._most:
-            raise Overloaded(self._most)
+    @asynccontextmanager
+    async def admit(self) -> AsyncIterator[None]:
+        """Orders that are too many at once would all be late, and none would be answered in time. A few wait
+        for a moment, so that a burst is not refused.
+        """
+        try:
+            async with asyncio.timeout(call.remaining(ROOM_SECONDS)):
+                while self._being_created + len(self._driven) >= self._most:
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            raise Overloaded(self._most) from None
         self._being_created += 1
         try:
             yield
         finally:
             self._being_created -= 1
+            self._ended.set()
 
     async def begin(self, order: Order, payment_token: str, tx: Transaction) -> None:
         """Open the journal, in the transaction that creates the order; `answer` drives it in this process."""
@@ -74,9 +85,9 @@ class SyncCoordination:
         run = Run() if begun is not None else None
         with self._changes.watching(order_id) as watch:
             if begun is not None and run is not None:
-                self._runs.add(run)
                 driving = self._background.spawn(self._driver.begin(*begun, run), f"drive {order_id}")
-                driving.add_done_callback(lambda _: self._runs.discard(run))
+                self._driven.add(driving)
+                driving.add_done_callback(self._is_driven)
             else:
                 await self._pass_on_cancel(order_id)
             try:
@@ -87,6 +98,10 @@ class SyncCoordination:
                 if run is not None:
                     run.give_up()
                 raise
+
+    def _is_driven(self, driving: asyncio.Task[None]) -> None:
+        self._driven.discard(driving)
+        self._ended.set()
 
     async def sweep(self) -> None:
         """Take over the orders whose driver has died, or has postponed them."""

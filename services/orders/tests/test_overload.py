@@ -19,7 +19,7 @@ from services.orders.coordination.driver import Driver
 from services.orders.coordination.journal import Heard, Message
 from services.orders.coordination.participants import Participants
 from services.orders.coordination.sync import SyncCoordination
-from services.orders.domain import Coordination, Flow, Order, Product, State, Wait
+from services.orders.domain import Coordination, Flow, Order, Product, Wait
 from services.orders.outcome import OrderRefused, Overloaded
 from services.orders.store import PLACE_ORDER, OrdersUnitOfWork
 from services.orders.usecases import PlaceOrder
@@ -52,21 +52,6 @@ class Slow(Participants):
         return Message(Heard.STOCK_REFUSED, "OUT_OF_STOCK", {})
 
 
-class SlowToFinish(Slow):
-    """Stock and money at once; but the sale is not recorded, and nobody is told, before it is let."""
-
-    async def reserve(self, order: Order) -> Message:
-        return Message(Heard.RESERVED)
-
-    async def charge(self, order: Order, payment_token: str) -> Message:
-        return Message(Heard.PAID)
-
-    async def finish(self, order: Order) -> Message:
-        self.asked.release()
-        await self.may_answer.wait()
-        return Message(Heard.FINISHED)
-
-
 @dataclass
 class Shop:
     """The service without RPCs and Kafka."""
@@ -80,8 +65,7 @@ class Shop:
             self.database, changes, relay_to(Remembering(), self.database), messages.to_event
         )
         driver = Driver(self.uow, self.inventory, changes, 60.0)
-        self.background = Background()
-        self.sync = SyncCoordination(self.uow, driver, self.background, changes, 60.0, AT_ONCE)
+        self.sync = SyncCoordination(self.uow, driver, Background(), changes, 60.0, AT_ONCE)
 
     async def place(self, request_id: uuid.UUID | None = None) -> Order:
         key = RequestKey(str(ADA), PLACE_ORDER, request_id or uuid.uuid4(), b"body")
@@ -106,7 +90,7 @@ async def test_one_order_too_many_is_refused_and_leaves_nothing(shop: Shop) -> N
     for _ in under_way:
         await shop.inventory.asked.acquire()
     refused = uuid.uuid4()
-    with pytest.raises(Overloaded, match="2 orders wait for their outcome"):
+    with pytest.raises(Overloaded, match="2 orders are under way"):
         await shop.place(refused)
     assert await shop.count() == AT_ONCE
 
@@ -131,11 +115,13 @@ async def test_orders_that_cannot_be_created_make_room_again(shop: Shop) -> None
         await shop.place()
 
 
-async def test_what_is_left_to_do_for_an_order_that_is_confirmed_keeps_no_other_out() -> None:
-    async with scratch_database(MIGRATIONS) as database:
-        shop = Shop(database, SlowToFinish())
-        for _ in range(AT_ONCE + 1):
-            assert (await shop.place()).state is State.CONFIRMED
-            await shop.inventory.asked.acquire()
-        shop.inventory.may_answer.set()
-        await shop.background.drain(10.0)
+async def test_one_that_comes_in_a_burst_waits_for_room(shop: Shop) -> None:
+    under_way = [asyncio.create_task(shop.place()) for _ in range(AT_ONCE)]
+    for _ in under_way:
+        await shop.inventory.asked.acquire()
+    waiting = [asyncio.create_task(shop.place()) for _ in range(AT_ONCE)]
+    shop.inventory.may_answer.set()
+    for task in (*under_way, *waiting):
+        with pytest.raises(OrderRefused):
+            await task
+    assert await shop.count() == 2 * AT_ONCE
