@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from kit.channels import Unanswered
+from google.protobuf.message import Message
+
+from kit.channels import Peer, Unanswered
 
 PATIENCE_SECONDS = 60.0
 """How long nobody may answer before we say so."""
@@ -50,3 +52,22 @@ async def resumed(
                 raise
         await asyncio.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE)
+
+
+async def followed(
+    peer: Peer,
+    method: Callable[..., Any],
+    asking: Callable[[int], Message],
+    number: Callable[[Any], int],
+    after: int = 0,
+) -> AsyncGenerator[Any, None]:
+    """The answers of a peer's streaming method, whichever instance tells them; `asking` makes the request for
+    what lies behind a number. Raises what `Peer.stream` raises, as `resumed` says.
+    """
+
+    def opened(behind: int) -> AsyncGenerator[Any, None]:
+        return peer.stream(method, asking(behind))
+
+    async with aclosing(resumed(opened, number, after)) as answers:
+        async for answer in answers:
+            yield answer

@@ -7,6 +7,8 @@ that a caller can make up is a client: a name in a header would be a new bucket 
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from envoy.config.core.v3.base_pb2 import RuntimeFractionalPercent
 from envoy.config.route.v3.route_components_pb2 import RateLimit
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import (
@@ -16,9 +18,9 @@ from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import (
 )
 from envoy.extensions.filters.http.local_ratelimit.v3.local_rate_limit_pb2 import LocalRateLimit
 from envoy.type.metadata.v3.metadata_pb2 import MetadataKey
-from envoy.type.v3.percent_pb2 import FractionalPercent
 from envoy.type.v3.token_bucket_pb2 import TokenBucket
 
+from mesh.envoy_values import duration, share
 from mesh.policy_edge import Limit
 
 FILTER = "envoy.filters.http.local_ratelimit"
@@ -28,7 +30,6 @@ NOBODY = "nobody"
 MOST_CLIENTS = 10_000
 """Whoever called longest ago is forgotten, and may begin anew."""
 
-
 _USER, _ADDRESS = "user", "masked_remote_address"
 _NETWORK_BITS = 64
 """Of an IPv6 address: one subscriber has all the others."""
@@ -36,7 +37,7 @@ _NETWORK_BITS = 64
 
 def limiting(name: str, limit: Limit) -> LocalRateLimit:
     """The configuration of the filter for the calls of a route."""
-    always = RuntimeFractionalPercent(default_value=FractionalPercent(numerator=100))
+    always = RuntimeFractionalPercent(default_value=share(100))
     found = LocalRateLimit(
         stat_prefix=name,
         filter_enabled=always,
@@ -61,7 +62,7 @@ def _each(limit: Limit, **entries: str) -> LocalRateLimitDescriptor:
 def _bucket(limit: Limit) -> TokenBucket:
     found = TokenBucket(max_tokens=limit.burst)
     found.tokens_per_fill.value = limit.per_second
-    found.fill_interval.seconds = 1
+    found.fill_interval.CopyFrom(duration(timedelta(seconds=1)))
     return found
 
 

@@ -7,7 +7,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from kit.channels import Peer
-from kit.resuming import resumed
+from kit.resuming import followed
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2, orders_service_pb2_grpc
 from ordermesh.products.v1 import products_pb2, products_service_pb2, products_service_pb2_grpc
 from ordermesh.users.v1 import users_pb2, users_service_pb2, users_service_pb2_grpc
@@ -66,12 +66,12 @@ class Backends:
         instance of orders tells it.
         """
 
-        async def opened(version: int) -> AsyncGenerator[orders_pb2.OrderStatus, None]:
-            request = orders_service_pb2.WatchOrderRequest(order_id=order_id, after_version=version)
-            async with aclosing(self._peers.orders.stream(self._orders.WatchOrder, request)) as answers:
-                async for answer in answers:
-                    yield answer.status
+        def asking(version: int) -> orders_service_pb2.WatchOrderRequest:
+            return orders_service_pb2.WatchOrderRequest(order_id=order_id, after_version=version)
 
-        async with aclosing(resumed(opened, lambda status: status.version, after)) as statuses:
-            async for status in statuses:
-                yield status
+        told = followed(
+            self._peers.orders, self._orders.WatchOrder, asking, lambda answer: answer.status.version, after
+        )
+        async with aclosing(told) as answers:
+            async for answer in answers:
+                yield answer.status

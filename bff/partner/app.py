@@ -21,6 +21,7 @@ from bff.partner.v1 import products, webhooks
 from bff.partner.v1.schemas import READ_ONLY
 from bff.partner.v2 import orders as orders_v2
 from kit.channels import Peer
+from kit.http_api import JSON
 from kit.http_run import HttpApp
 from kit.sse import Streams
 from kit.tokens import TokenVerifier, keys_of
@@ -80,10 +81,9 @@ def _version(name: str, routes: Sequence[APIRoute], read_only: frozenset[str]) -
         redirect_slashes=False,
     )
     app.state.read_only = read_only
-    said = documents.text(app)
 
     async def openapi(request: Request) -> Response:
-        return Response(said, media_type="application/json")
+        return Response(documents.text(app), media_type=JSON)
 
     app.router.routes.append(Route("/openapi.json", openapi, methods=["GET"]))
     return app
