@@ -5,9 +5,7 @@ A change of the contract is then seen as what it is: `python -m bff.mobile.opena
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 from fastapi.openapi.utils import get_openapi
 
 from bff.mobile.routes import router
+from kit.committed import write_or_compare
 from kit.http_api import JSON
 from kit.http_errors import MEDIA_TYPE
 
@@ -51,13 +50,8 @@ def _told(responses: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def main() -> None:
     """Write it, or fail when the committed one is another."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
     text = json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
-    if not parser.parse_args().check:
-        FILE.write_text(text)
-    elif not FILE.is_file() or FILE.read_text() != text:
-        sys.exit(f"bff/mobile/{FILE.name} is not the contract that is served: run `make generate`")
+    write_or_compare({FILE: text}, "the contract that is served")
 
 
 if __name__ == "__main__":

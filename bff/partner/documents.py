@@ -6,9 +6,7 @@ FastAPI describes parameters and successes; what every operation refuses follows
 
 from __future__ import annotations
 
-import argparse
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from pathlib import Path
@@ -18,6 +16,7 @@ from fastapi import FastAPI
 
 from bff.partner.operations import SECURITY_SCHEME, Operation
 from bff.partner.scopes import SCOPES
+from kit.committed import write_or_compare
 
 Json = dict[str, Any]
 TOKEN_PATH = "/partner/oauth/token"  # noqa: S105 - a path
@@ -120,14 +119,7 @@ def files() -> Mapping[Path, str]:
 
 def main() -> None:
     """Write them, or fail when a committed one is another."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true")
-    check = parser.parse_args().check
-    for path, said in files().items():
-        if not check:
-            path.write_text(said)
-        elif not path.is_file() or path.read_text() != said:
-            sys.exit(f"bff/partner/{path.name} is not the contract that is served: run `make generate`")
+    write_or_compare(files(), "the contract that is served")
 
 
 if __name__ == "__main__":
