@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -43,3 +45,26 @@ async def serving_http(app: HttpApp, drain_seconds: float = 1.0) -> AsyncIterato
             await serving
         for peer in app.peers:
             await peer.close()
+
+
+@dataclass(frozen=True)
+class Event:
+    """One server-sent event."""
+
+    name: str
+    id: str
+    data: Any
+
+
+async def events_of(answer: httpx.Response) -> AsyncIterator[Event]:
+    """The events of a stream, without its heartbeats."""
+    fields: dict[str, str] = {}
+    async for line in answer.aiter_lines():
+        if line:
+            name, _, value = line.partition(": ")
+            fields[name.rstrip(":")] = value
+        else:
+            if "event" in fields:
+                data = fields.get("data", "")
+                yield Event(fields["event"], fields.get("id", ""), json.loads(data) if data else None)
+            fields = {}

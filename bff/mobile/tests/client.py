@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,21 +12,13 @@ import httpx
 
 from bff.mobile.app import AUDIENCE
 from bff.mobile.routes import PREFIX
-from bff.mobile.tests.shop import ADA, ISSUER, Running, Shop, running
-from kit.testing.serve_http import serving_http
+from bff.mobile.tests.shop import ADA, ISSUER, Shop, running
+from kit.testing.backing import Running
+from kit.testing.serve_http import Event, events_of, serving_http
 
 Json = dict[str, Any]
 EVENT_STREAM = {"accept": "text/event-stream"}
 CART: Json = {"l": [{"k": "MUG-BLUE", "q": 2}], "pay": "tok_approved"}
-
-
-@dataclass(frozen=True)
-class Event:
-    """One server-sent event."""
-
-    name: str
-    id: str
-    data: Any
 
 
 @dataclass
@@ -35,7 +26,7 @@ class Mobile:
     """The BFF, before its services."""
 
     http: httpx.AsyncClient
-    running: Running
+    running: Running[Shop]
 
     @property
     def shop(self) -> Shop:
@@ -73,20 +64,6 @@ class Mobile:
 def as_user(user: uuid.UUID | None) -> dict[str, str]:
     """The headers of a request by this user."""
     return {"authorization": f"Bearer {ISSUER.token(user, aud=AUDIENCE)}"} if user else {}
-
-
-async def events_of(answer: httpx.Response) -> AsyncIterator[Event]:
-    """The events of a stream, without its heartbeats."""
-    fields: dict[str, str] = {}
-    async for line in answer.aiter_lines():
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name.rstrip(":")] = value
-        else:
-            if "event" in fields:
-                data = fields.get("data", "")
-                yield Event(fields["event"], fields.get("id", ""), json.loads(data) if data else None)
-            fields = {}
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from kit import call
 from kit.errors import Problem, access_denied
+from kit.testing.backing import Servicer
 from ordermesh.orders.v1 import orders_pb2
 from ordermesh.orders.v1 import orders_service_pb2 as orders
 from ordermesh.products.v1 import products_service_pb2 as products
@@ -27,22 +28,7 @@ def of(service: str, shop: Shop) -> dict[str, object]:
     return {f"ordermesh.{service}.v1.{service.capitalize()}Service": servicers[service](shop)}
 
 
-class Servicer:
-    """Knows the shop. A method that no test calls is not there."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-
-    def __getattr__(self, name: str) -> Any:
-        """The server wants every method of the proto."""
-
-        async def unimplemented(request: Any, context: Any) -> Any:
-            raise Problem("unimplemented", "UNIMPLEMENTED", f"no test calls {name}")
-
-        return unimplemented
-
-
-class Users(Servicer):
+class Users(Servicer["Shop"]):
     async def GetUser(self, request: users.GetUserRequest, context: Any) -> Any:
         await self._shop.note("GetUser", request)
         if request.user_id != str(call.caller().user_id):
@@ -61,14 +47,14 @@ class Users(Servicer):
         return users.SignInResponse(token=token, expire_time=Timestamp(seconds=2_000_000_000))
 
 
-class Products(Servicer):
+class Products(Servicer["Shop"]):
     async def ListProducts(self, request: products.ListProductsRequest, context: Any) -> Any:
         await self._shop.note("ListProducts", request)
         found = [product for _, product in sorted(self._shop.products.items())]
         return products.ListProductsResponse(products=found[: request.page_size])
 
 
-class Orders(Servicer):
+class Orders(Servicer["Shop"]):
     async def GetOrder(self, request: orders.GetOrderRequest, context: Any) -> Any:
         await self._shop.note("GetOrder", request)
         return orders.GetOrderResponse(order=self._own(request.order_id))

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from bff.mobile.tests.client import Event, Mobile, as_user, mobile
+from bff.mobile.tests.client import Mobile, as_user, mobile
 from bff.mobile.tests.shop import ADA, BOB
 from kit.errors import Problem
+from kit.testing.serve_http import Event
 from ordermesh.orders.v1 import orders_pb2
 
 CONFIRMED, WAITING = orders_pb2.ORDER_STATE_CONFIRMED, orders_pb2.ORDER_STATE_AWAITING_APPROVAL

@@ -2,58 +2,33 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
 from bff.mobile.routes import PREFIX
+from kit.testing.http_process import SECONDS, alone, client_of
 
-ROOT = Path(__file__).resolve().parents[3]
-SECONDS = 30.0
+pytestmark = pytest.mark.processes
+
 PEERS = ("USERS", "PRODUCTS", "ORDERS")
 
 
 @pytest.fixture
 def process(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The mobile BFF, whose peers are not there."""
-    own = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'protos' / 'gen' / 'python'}",
-        "BFF_MOBILE_LISTEN": f"unix:{tmp_path}/socket",
-    } | {f"BFF_MOBILE_{peer}_ADDRESS": f"unix:{tmp_path}/nobody" for peer in PEERS}
-    command = [sys.executable, "-m", "bff.mobile"]
-    with subprocess.Popen(command, cwd=ROOT, env=own, stdout=subprocess.PIPE) as found:  # noqa: S603 - ours
+    with alone("bff.mobile", "BFF_MOBILE", PEERS, tmp_path) as found:
         yield found
-        if found.poll() is None:
-            found.kill()
-
-
-def listens(path: str) -> bool:
-    """Whether the process has come so far."""
-    until = time.monotonic() + SECONDS
-    while time.monotonic() < until:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            if probe.connect_ex(path) == 0:
-                return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_is_healthy_without_anybody_and_ends_well(
     process: subprocess.Popen[bytes], tmp_path: Path, number: signal.Signals
 ) -> None:
-    assert listens(f"{tmp_path}/socket")
-    transport = httpx.HTTPTransport(uds=f"{tmp_path}/socket")
-    with httpx.Client(transport=transport, base_url="http://localhost", timeout=SECONDS) as app:
+    with client_of(tmp_path) as app:
         assert app.get("/healthz").status_code == 200
         answer = app.post(f"{PREFIX}/sign-in", json={"u": "ada", "p": "a-password-of-a-test"})
         assert (answer.status_code, answer.json()["code"]) == (503, "DEPENDENCY_UNAVAILABLE")

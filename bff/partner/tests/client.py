@@ -10,7 +10,8 @@ from typing import Any
 
 import httpx
 
-from bff.partner.tests.shop import ADA, Running, Shop, running, token
+from bff.partner.tests.shop import ADA, Shop, running, token
+from kit.testing.backing import Running
 from kit.testing.serve_http import serving_http
 
 ORDER: dict[str, Any] = {"lines": [{"sku": "MUG-BLUE", "quantity": 2}], "payment_token": "tok_approved"}
@@ -24,7 +25,7 @@ class Partner:
     """The backend, before its services."""
 
     http: httpx.AsyncClient
-    running: Running
+    running: Running[Shop]
 
     @property
     def shop(self) -> Shop:

@@ -8,6 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 
 from kit import call, pages
 from kit.errors import Problem, Violation, access_denied
+from kit.testing.backing import Servicer
 from ordermesh.notifications.v1 import webhooks_pb2
 from ordermesh.notifications.v1 import webhooks_service_pb2 as webhooks
 from ordermesh.orders.v1 import orders_pb2
@@ -32,21 +33,6 @@ def of(service: str, shop: Shop) -> dict[str, object]:
     return found[service]
 
 
-class Servicer:
-    """Knows the shop. A method that no test calls is not there."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-
-    def __getattr__(self, name: str) -> Any:
-        """The server wants every method of the proto."""
-
-        async def unimplemented(request: Any, context: Any) -> Any:
-            raise Problem("unimplemented", "UNIMPLEMENTED", f"no test calls {name}")
-
-        return unimplemented
-
-
 def page(found: list[Any], request: Any, scope: str) -> tuple[list[Any], str]:
     """A page of a list, and the token of the next one."""
     begin = int((pages.decode(request.page_token, scope) or ["0"])[0])
@@ -54,7 +40,7 @@ def page(found: list[Any], request: Any, scope: str) -> tuple[list[Any], str]:
     return found[begin:end], pages.encode([str(end)], scope) if end < len(found) else ""
 
 
-class Clients(Servicer):
+class Clients(Servicer["Shop"]):
     async def IssueClientToken(self, request: users.IssueClientTokenRequest, context: Any) -> Any:
         from bff.partner.tests.shop import CLIENT, SECRET, token
 
@@ -69,7 +55,7 @@ class Clients(Servicer):
         return users.IssueClientTokenResponse(token=text, lifetime=Duration(seconds=3600), scopes=scopes)
 
 
-class Products(Servicer):
+class Products(Servicer["Shop"]):
     async def GetProduct(self, request: products.GetProductRequest, context: Any) -> Any:
         self._shop.note("GetProduct")
         if request.sku not in self._shop.products:
@@ -82,7 +68,7 @@ class Products(Servicer):
         return products.ListProductsResponse(products=found, next_page_token=token)
 
 
-class Orders(Servicer):
+class Orders(Servicer["Shop"]):
     async def PlaceOrder(self, request: orders.PlaceOrderRequest, context: Any) -> Any:
         self._shop.note("PlaceOrder")
         if earlier := self._shop.repeated(request):
@@ -141,7 +127,7 @@ class Orders(Servicer):
         return order
 
 
-class Webhooks(Servicer):
+class Webhooks(Servicer["Shop"]):
     async def CreateWebhookEndpoint(
         self, request: webhooks.CreateWebhookEndpointRequest, context: Any
     ) -> Any:

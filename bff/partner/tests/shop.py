@@ -6,12 +6,12 @@ They keep to the rules that matter here: whose a thing is, pages, histories, req
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from google.protobuf.message import Message
@@ -21,14 +21,12 @@ from bff.partner.backends import Peers
 from bff.partner.scopes import SCOPES
 from bff.partner.tests import servicers
 from kit import call
-from kit.background import Background
 from kit.channels import Peer
 from kit.errors import Problem
 from kit.http_run import HttpApp
 from kit.money import from_minor
 from kit.requests import request_key
-from kit.run import App, Stateless
-from kit.testing.serve import serving
+from kit.testing.backing import Address, Running, backed
 from kit.testing.tokens import Issuer
 from ordermesh.notifications.v1 import webhooks_pb2
 from ordermesh.orders.v1 import orders_pb2
@@ -152,43 +150,14 @@ def token(user: uuid.UUID = ADA, scopes: str = " ".join(SCOPES), client: str = C
     return ISSUER.token(user, **{"aud": AUDIENCE, "client_id": client, "scope": scopes, **more})
 
 
-@dataclass
-class Running:
-    """The services of a shop, each of which may be stopped, and the backend before them."""
-
-    shop: Shop
-    app: HttpApp
-    folder: str
-    stacks: dict[str, AsyncExitStack] = field(default_factory=dict)
-
-    async def start(self, service: str) -> None:
-        """Serve one of them."""
-        app = App(Stateless(), ISSUER.verifier(), servicers.of(service, self.shop), Background())
-        stack = self.stacks[service] = AsyncExitStack()
-        await stack.enter_async_context(serving(service, app, address(self.folder, service)))
-
-    async def stop(self, service: str) -> None:
-        """Take one away."""
-        await self.stacks.pop(service).aclose()
-
-
-def address(folder: str, service: str) -> str:
-    """Where a service is served."""
-    return f"unix:{folder}/{service}"
-
-
 @asynccontextmanager
-async def running(shop: Shop) -> AsyncIterator[Running]:
+async def running(shop: Shop) -> AsyncIterator[Running[Shop]]:
     """All services, and the backend's application, which trusts the tokens of the test."""
-    with tempfile.TemporaryDirectory(prefix="om-") as folder:
-        peers = Peers(*(Peer(name, address(folder, name), for_user=name != "users") for name in SERVICES))
-        found = Running(shop, api(peers, ISSUER.verifier([AUDIENCE])), folder)
-        try:
-            for service in SERVICES:
-                await found.start(service)
-            yield found
-        finally:
-            for service in list(found.stacks):
-                await found.stop(service)
-            for peer in found.app.peers:
-                await peer.close()
+
+    def build(address: Address) -> HttpApp:
+        peers = Peers(*(Peer(name, address(name), for_user=name != "users") for name in SERVICES))
+        return api(peers, ISSUER.verifier([AUDIENCE]))
+
+    served = partial(servicers.of, shop=shop)
+    async with backed(shop, SERVICES, served, ISSUER.verifier, build) as found:
+        yield found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,8 +11,9 @@ from typing import Any
 import httpx
 
 from bff.web.app import AUDIENCE, PATH
-from bff.web.tests.shop import ADA, ISSUER, Running, Shop, running
-from kit.testing.serve_http import serving_http
+from bff.web.tests.shop import ADA, ISSUER, Shop, running
+from kit.testing.backing import Running
+from kit.testing.serve_http import Event, events_of, serving_http
 
 Json = dict[str, Any]
 
@@ -37,21 +37,12 @@ class Answer:
         return [error["extensions"]["code"] for error in self.body.get("errors", ())]
 
 
-@dataclass(frozen=True)
-class Event:
-    """One server-sent event."""
-
-    name: str
-    id: str
-    data: Any
-
-
 @dataclass
 class Web:
     """The BFF, before its services."""
 
     http: httpx.AsyncClient
-    running: Running
+    running: Running[Shop]
 
     @property
     def shop(self) -> Shop:
@@ -89,20 +80,6 @@ class Web:
         async with self.http.stream("POST", PATH, json=body, headers=sent) as answer:
             assert answer.status_code == 200, await answer.aread()
             yield events_of(answer)
-
-
-async def events_of(answer: httpx.Response) -> AsyncIterator[Event]:
-    """The events of a stream, without its heartbeats."""
-    fields: dict[str, str] = {}
-    async for line in answer.aiter_lines():
-        if line:
-            name, _, value = line.partition(": ")
-            fields[name.rstrip(":")] = value
-        else:
-            if "event" in fields:
-                data = fields.get("data", "")
-                yield Event(fields["event"], fields.get("id", ""), json.loads(data) if data else None)
-            fields = {}
 
 
 @asynccontextmanager

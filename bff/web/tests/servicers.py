@@ -10,6 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from kit import call, pages
 from kit.errors import Problem, access_denied
+from kit.testing.backing import Servicer
 from ordermesh.orders.v1 import orders_pb2
 from ordermesh.orders.v1 import orders_service_pb2 as orders
 from ordermesh.payments.v1 import payments_service_pb2 as payments
@@ -32,21 +33,6 @@ def of(service: str, shop: Shop) -> dict[str, object]:
     return {f"ordermesh.{service}.v1.{name}Service": servicers.get(service, Tracking)(shop)}
 
 
-class Servicer:
-    """Knows the shop. A method that no test calls is not there."""
-
-    def __init__(self, shop: Shop) -> None:
-        self._shop = shop
-
-    def __getattr__(self, name: str) -> Any:
-        """The server wants every method of the proto."""
-
-        async def unimplemented(request: Any, context: Any) -> Any:
-            raise Problem("unimplemented", "UNIMPLEMENTED", f"no test calls {name}")
-
-        return unimplemented
-
-
 def own(things: dict[str, T], wanted: Iterable[str]) -> list[T]:
     """Those of these that the caller may see."""
     caller = call.caller()
@@ -58,7 +44,7 @@ def owner_of(thing: Any) -> str:
     return str(thing.user_id if isinstance(thing, users_pb2.User) else thing.customer_id)
 
 
-class Users(Servicer):
+class Users(Servicer["Shop"]):
     async def BatchGetUsers(self, request: users.BatchGetUsersRequest, context: Any) -> Any:
         self._shop.note("BatchGetUsers")
         return users.BatchGetUsersResponse(users=own(self._shop.users, request.user_ids))
@@ -85,7 +71,7 @@ class Users(Servicer):
         return users.SignInResponse(token=token, expire_time=Timestamp(seconds=2_000_000_000))
 
 
-class Products(Servicer):
+class Products(Servicer["Shop"]):
     async def BatchGetProducts(self, request: products.BatchGetProductsRequest, context: Any) -> Any:
         self._shop.note("BatchGetProducts")
         missing = [sku for sku in request.skus if sku not in self._shop.products]
@@ -102,7 +88,7 @@ class Products(Servicer):
         return products.ListProductsResponse(products=rest[:size], next_page_token=token)
 
 
-class Orders(Servicer):
+class Orders(Servicer["Shop"]):
     async def GetOrder(self, request: orders.GetOrderRequest, context: Any) -> Any:
         self._shop.note("GetOrder")
         return orders.GetOrderResponse(order=self._own(request.order_id))
@@ -164,13 +150,13 @@ class Orders(Servicer):
         return found[0]
 
 
-class Payments(Servicer):
+class Payments(Servicer["Shop"]):
     async def BatchGetPayments(self, request: payments.BatchGetPaymentsRequest, context: Any) -> Any:
         self._shop.note("BatchGetPayments")
         return payments.BatchGetPaymentsResponse(payments=own(self._shop.payments, request.order_ids))
 
 
-class Tracking(Servicer):
+class Tracking(Servicer["Shop"]):
     async def BatchGetShipments(self, request: shipping.BatchGetShipmentsRequest, context: Any) -> Any:
         self._shop.note("BatchGetShipments")
         return shipping.BatchGetShipmentsResponse(shipments=own(self._shop.shipments, request.order_ids))

@@ -6,24 +6,22 @@ They keep to the rules that matter here: whose a thing is, pages, histories, wha
 from __future__ import annotations
 
 import asyncio
-import tempfile
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bff.web.app import AUDIENCE, graph
 from bff.web.backends import Peers
 from bff.web.settings import Settings
 from bff.web.tests import servicers
-from kit.background import Background
 from kit.channels import Peer
 from kit.http_run import HttpApp
 from kit.money import from_minor
-from kit.run import App, Stateless
-from kit.testing.serve import serving
+from kit.testing.backing import Address, Running, backed
 from kit.testing.tokens import Issuer
 from ordermesh.orders.v1 import orders_pb2
 from ordermesh.payments.v1 import payments_pb2
@@ -132,47 +130,18 @@ def stocked() -> Shop:
     return shop
 
 
-@dataclass
-class Running:
-    """The services of a shop, each of which may be stopped, and the BFF before them."""
-
-    shop: Shop
-    app: HttpApp
-    folder: str
-    stacks: dict[str, AsyncExitStack] = field(default_factory=dict)
-
-    async def start(self, service: str) -> None:
-        """Serve one of them."""
-        app = App(Stateless(), ISSUER.verifier(), servicers.of(service, self.shop), Background())
-        stack = self.stacks[service] = AsyncExitStack()
-        await stack.enter_async_context(serving(service, app, address(self.folder, service)))
-
-    async def stop(self, service: str) -> None:
-        """Take one away."""
-        await self.stacks.pop(service).aclose()
-
-
-def address(folder: str, service: str) -> str:
-    """Where a service is served."""
-    return f"unix:{folder}/{service}"
-
-
 @asynccontextmanager
-async def running(shop: Shop, profile: str = "dev", documents: str = "") -> AsyncIterator[Running]:
+async def running(shop: Shop, profile: str = "dev", documents: str = "") -> AsyncIterator[Running[Shop]]:
     """All services, and the BFF's application, which trusts the tokens of the test."""
-    with tempfile.TemporaryDirectory(prefix="om-") as folder:
-        found = {f"{name}_address": address(folder, name) for name in SERVICES}
+
+    def build(address: Address) -> HttpApp:
+        found = {f"{name}_address": address(name) for name in SERVICES}
         settings = Settings.model_validate(
             {"listen": "unix:/unused", "profile": profile, "documents": documents, **found}
         )
-        peers = Peers(*(Peer(name, address(folder, name), for_user=True) for name in SERVICES))
-        running = Running(shop, graph(settings, peers, ISSUER.verifier([AUDIENCE])), folder)
-        try:
-            for service in SERVICES:
-                await running.start(service)
-            yield running
-        finally:
-            for service in list(running.stacks):
-                await running.stop(service)
-            for peer in running.app.peers:
-                await peer.close()
+        peers = Peers(*(Peer(name, address(name), for_user=True) for name in SERVICES))
+        return graph(settings, peers, ISSUER.verifier([AUDIENCE]))
+
+    served = partial(servicers.of, shop=shop)
+    async with backed(shop, SERVICES, served, ISSUER.verifier, build) as found:
+        yield found

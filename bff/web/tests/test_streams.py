@@ -8,8 +8,9 @@ import uuid
 import pytest
 
 from bff.web.app import PATH
-from bff.web.tests.client import Event, Web, events_of, web
+from bff.web.tests.client import Web, web
 from bff.web.tests.shop import ADA, BOB
+from kit.testing.serve_http import Event, events_of
 from ordermesh.orders.v1 import orders_pb2
 
 FULFIL = orders_pb2.FLOW_FULFIL
