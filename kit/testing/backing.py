@@ -4,19 +4,23 @@ stopped and started while the part runs.
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import tempfile
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from kit.background import Background
 from kit.errors import Problem
-from kit.http_run import HttpApp
+from kit.http_run import HttpApp, HttpServer
 from kit.run import App, Stateless
 from kit.testing.serve import serving
 from kit.tokens import TokenVerifier
 
+START_SECONDS = 30.0
 S = TypeVar("S")
 
 Servicers = Callable[[str], dict[str, object]]
@@ -86,3 +90,29 @@ async def backed(
                 await running.stop(service)
             for peer in running.app.peers:
                 await peer.close()
+
+
+@contextmanager
+def in_a_thread(backing: AbstractAsyncContextManager[Running[S]]) -> Iterator[str]:
+    """Services and part in a thread of their own, for calls by a client that blocks; the part's base URL."""
+    loop, stop, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        async def serve() -> None:
+            async with backing as found:
+                server = HttpServer(found.app, listener, 1)
+                serving = asyncio.create_task(server.serve())
+                ready.set()
+                await stop.wait()
+                server.leave()
+                await serving
+
+        thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
+        thread.start()
+        try:
+            assert ready.wait(START_SECONDS)
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+    loop.close()

@@ -4,39 +4,22 @@ all kinds, made from it, are answered as it says.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
-import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from bff.mobile import openapi
 from bff.mobile.tests.client import Mobile, as_user
 from bff.mobile.tests.shop import ADA, BOB, running, stocked
-from kit.http_run import HttpServer
+from kit.testing.backing import in_a_thread
+from kit.testing.contracts import CHECKS, alike
 
 EXAMPLES = 40
 """By operation; the same ones each time."""
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
 DOCUMENT = json.loads(openapi.FILE.read_text())
 OPERATIONS = [(path, verb) for path, verbs in DOCUMENT["paths"].items() for verb in verbs]
 BY_ID = [(path, verb) for path, verb in OPERATIONS if "{" in path]
@@ -104,38 +87,15 @@ def test_every_operation_but_sign_in_wants_a_token(path: str, verb: str) -> None
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The BFF and its services in a thread of their own, on a port, for calls by a client that blocks."""
-    told: list[Any] = []
-    ready = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=asyncio.run, args=[_serve(listener, told, ready)])
-        thread.start()
-        try:
-            assert ready.wait(30)
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            loop, server = told
-            loop.call_soon_threadsafe(server.leave)
-            thread.join()
-
-
-async def _serve(listener: socket.socket, told: list[Any], ready: threading.Event) -> None:
-    async with running(stocked()) as found:
-        server = HttpServer(found.app, listener, 1)
-        told += [asyncio.get_running_loop(), server]
-        OWN.append(found.shop.ordered(ADA, ["MUG-BLUE"]))
-        ready.set()
-        await server.serve()
+    shop = stocked()
+    OWN.append(shop.ordered(ADA, ["MUG-BLUE"]))
+    with in_a_thread(running(shop)) as found:
+        yield found
 
 
 OWN: list[str] = []
 api = schemathesis.openapi.from_dict(DOCUMENT)
-generated = settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+generated = alike(EXAMPLES)
 
 
 @api.parametrize()

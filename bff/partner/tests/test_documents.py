@@ -2,83 +2,41 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    negative_data_rejection,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-    unsupported_method,
-)
+from schemathesis.specs.openapi.checks import negative_data_rejection, unsupported_method
 
 from bff.partner import documents
 from bff.partner.tests.client import HOOK
 from bff.partner.tests.shop import ADA, running, stocked, token
-from kit.http_run import HttpServer
+from kit.testing import contracts
+from kit.testing.backing import in_a_thread
 
 pytestmark = pytest.mark.timeout(600)
 EXAMPLES = 25
 """By operation; the same ones each time."""
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    negative_data_rejection,
-    unsupported_method,
-]
+CHECKS = [*contracts.CHECKS, negative_data_rejection, unsupported_method]
 DOCUMENTS: Mapping[str, Any] = {
     path.stem.rpartition("-")[2]: json.loads(path.read_text()) for path in documents.files()
 }
 v1 = schemathesis.openapi.from_dict(DOCUMENTS["v1"])
 v2 = schemathesis.openapi.from_dict(DOCUMENTS["v2"])
-ALIKE = settings(
-    max_examples=EXAMPLES,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    suppress_health_check=list(HealthCheck),
-)
+ALIKE = contracts.alike(EXAMPLES)
 
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """The backend in a thread of its own, at a port, for all the calls of this file."""
-    loop, stop, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        async def serve() -> None:
-            shop = stocked()
-            shop.ordered(ADA, {"MUG-BLUE": 1})
-            shop.registered(ADA, HOOK["url"], HOOK["event_types"])
-            async with running(shop) as found:
-                server = HttpServer(found.app, listener, 1)
-                serving = asyncio.create_task(server.serve())
-                ready.set()
-                await stop.wait()
-                server.leave()
-                await serving
-
-        thread = threading.Thread(target=lambda: loop.run_until_complete(serve()))
-        thread.start()
-        assert ready.wait(30)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-    loop.close()
+    shop = stocked()
+    shop.ordered(ADA, {"MUG-BLUE": 1})
+    shop.registered(ADA, HOOK["url"], HOOK["event_types"])
+    with in_a_thread(running(shop)) as found:
+        yield found
 
 
 def check(case: schemathesis.Case[Any], url: str) -> None:
