@@ -38,8 +38,8 @@ def name_of(path: Path) -> str:
 
 
 def code_of(folder: Path) -> str:
-    """All of a folder's own Python, its tests left out."""
-    files = [path for path in sorted(folder.rglob("*.py")) if "tests" not in path.parts]
+    """All of a folder's own Python; its tests, and what only tests use, left out."""
+    files = [path for path in sorted(folder.rglob("*.py")) if not {"tests", "testing"} & set(path.parts)]
     return "\n".join(path.read_text() for path in files)
 
 
