@@ -130,7 +130,7 @@ partner-client: install ## Register a partner's program, and print its credentia
 audit: install ## Prove from all records, topics and workflows that money and stock add up
 	@$(OPS) audit
 
-bench: install ## What one order costs in CPU and time: MODE=sync|choreography|orchestration N=300 C=8
+bench: install ## What one order costs in CPU and time: MODE=sync|choreography|orchestration N=300 C=8 PAUSE=0
 	@$(OPS) bench
 
 load: install ## Orders at a fixed rate, whatever the answers: MODE=… RATE=20 SECONDS=30 CARDS=approved,…
@@ -192,7 +192,7 @@ lock: install ## Resolve the lock files and the list of Kafka's jars anew
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group bootstrap -o requirements-bootstrap.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group servers -o requirements-servers.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --group go -o requirements-go.lock
-	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --group dev -o requirements.lock
+	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header pyproject.toml --group dev -c requirements-servers.lock -o requirements.lock
 	@$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header --no-annotate pyproject.toml \
 	  --group image -c requirements.lock -c requirements-servers.lock -o requirements-image.lock
 	@$(PYTHON) -m ops.kafka_jars

@@ -25,7 +25,6 @@ from kit.sse import Streams
 
 HEALTH_PATH = "/healthz"
 BACKLOG = 1024
-MAX_HEADER_BYTES = 64 * 1024  # the edge takes less, and adds some
 KEEP_ALIVE_SECONDS = 2 * 3600  # longer than a proxy keeps a connection: it must not send into one that closes
 
 
@@ -76,7 +75,7 @@ class HttpServer:
                 ws="none",
                 server_header=False,
                 backlog=BACKLOG,
-                h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+                http="httptools",  # its headers are limited by the proxy before it, of which each has one
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(drain_seconds)),
             )

@@ -11,10 +11,12 @@ whose offsets are set back finds that all has been done. Each service that consu
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kit.database import Connection
+    from kit.database import Connection, Database
 
 
 class AlreadyApplied(Exception):
@@ -25,28 +27,40 @@ class Stale(Exception):
     """The event is new, but its version of its aggregate, or a later one, has had its effect."""
 
 
-async def mark(connection: Connection, consumer: str, event_id: uuid.UUID) -> None:
-    """Note in the transaction of its effect that an event is applied. Raises AlreadyApplied; a repeat at the
-    same time waits for the first.
+@asynccontextmanager
+async def transaction(
+    database: Database, consumer: str, event_id: uuid.UUID | None
+) -> AsyncIterator[Connection]:
+    """A transaction, which has marked the event as applied if it is the effect of one. Raises AlreadyApplied;
+    a repeat at the same time waits for the first.
     """
-    if not await try_mark(connection, consumer, event_id):
-        raise AlreadyApplied
-
-
-async def try_mark(connection: Connection, consumer: str, event_id: uuid.UUID) -> bool:
-    """The same; False if the event was applied before."""
-    marked = await connection.fetchval(
-        "insert into inbox (consumer, event_id) values ($1, $2) on conflict do nothing returning true",
-        consumer,
-        event_id,
+    if event_id is None:
+        async with database.transaction() as connection:
+            yield connection
+        return
+    mark = (
+        f"insert into inbox (consumer, event_id) values ('{consumer}', '{event_id}') on conflict do nothing"  # noqa: S608 - a UUID
     )
-    return bool(marked)
+    async with database.begun_with(mark) as (connection, said):
+        if said != "INSERT 0 1":
+            raise AlreadyApplied
+        yield connection
 
 
-async def check(connection: Connection, consumer: str, event_id: uuid.UUID) -> None:
-    """For an effect of several transactions, before the first: raises AlreadyApplied if the last is done."""
-    found = await connection.fetchval(
-        "select true from inbox where consumer = $1 and event_id = $2", consumer, event_id
+@asynccontextmanager
+async def first_of_several(
+    database: Database, consumer: str, event_id: uuid.UUID
+) -> AsyncIterator[Connection]:
+    """For an effect of several transactions, the first: raises AlreadyApplied if the last is done."""
+    find = f"select from inbox where consumer = '{consumer}' and event_id = '{event_id}'"
+    async with database.begun_with(find) as (connection, said):
+        if said != "SELECT 0":
+            raise AlreadyApplied
+        yield connection
+
+
+async def mark(connection: Connection, consumer: str, event_id: uuid.UUID) -> None:
+    """Note that an event is applied, or has been before."""
+    await connection.execute(
+        "insert into inbox (consumer, event_id) values ($1, $2) on conflict do nothing", consumer, event_id
     )
-    if found:
-        raise AlreadyApplied

@@ -30,11 +30,12 @@ REST_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Load:
-    """How many orders, how many at a time, by which coordination."""
+    """How many orders, how many at a time, by whom; how many seconds a customer rests after one."""
 
     orders: int
     at_a_time: int
     coordination: orders_pb2.Coordination.ValueType
+    pause: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Measured:
         """Seconds until the end was known."""
         return [order.whole for order in self.orders]
 
+    @property
+    def rest(self) -> list[float]:
+        """Seconds from the first answer until the end was known."""
+        return [order.whole - order.first for order in self.orders]
+
 
 def bench(
     mode: Annotated[
@@ -64,11 +70,20 @@ def bench(
     ] = "sync",
     orders: Annotated[int, typer.Option(envvar="N", min=1, max=MAX_ORDERS, help="How many.")] = 300,
     at_a_time: Annotated[int, typer.Option(envvar="C", min=1, max=64, help="How many at a time.")] = 8,
+    pause: Annotated[
+        float,
+        typer.Option(
+            envvar="PAUSE", parser=arguments.real("PAUSE", 0, 10), help="Seconds between two orders."
+        ),
+    ] = 0.0,
     suite: Annotated[str, typer.Option(envvar="SUITE")] = "main",
 ) -> None:
-    """Place orders and print rate, latency and CPU per order. Exit code 1 if one is refused."""
+    """Place orders and print rate, latency and CPU per order. Exit code 1 if one is refused.
+
+    With a pause the suite has done all that an order causes before the next one comes: what one alone takes.
+    """
     running = Suite.load(suite)
-    load = Load(orders, at_a_time, orders_pb2.Coordination.Value(f"COORDINATION_{mode.upper()}"))
+    load = Load(orders, at_a_time, orders_pb2.Coordination.Value(f"COORDINATION_{mode.upper()}"), pause)
     with client.edge(running) as channel:
         who = client.bearer(client.sign_in(channel, "ada"))
     _report(load, measure(running, who, load))
@@ -94,6 +109,7 @@ async def _run(suite: Suite, who: Metadata, load: Load, warm_up: int) -> Measure
         async def customer() -> None:
             for _ in left:
                 placed.append(await placing.place(stub, who, load.coordination))
+                await asyncio.sleep(load.pause)
 
         before, began = cpu.used(suite), time.perf_counter()
         await asyncio.gather(*(customer() for _ in range(load.at_a_time)))
@@ -104,12 +120,16 @@ async def _run(suite: Suite, who: Metadata, load: Load, warm_up: int) -> Measure
 
 
 def _report(load: Load, measured: Measured) -> None:
-    typer.echo(f"{load.orders} orders by {placing.name_of(load.coordination)}, {load.at_a_time} at a time")
+    pause = f", {load.pause:g} s between two" if load.pause else ""
+    typer.echo(
+        f"{load.orders} orders by {placing.name_of(load.coordination)}, {load.at_a_time} at a time{pause}"
+    )
     typer.echo(f"  {load.orders / measured.seconds:.1f} orders/s, {latency.summary(measured.whole)}")
     if load.coordination != orders_pb2.COORDINATION_SYNC:
         share = latency.share(measured.first, measured.whole)
         words = placing.FIRST_WORDS[load.coordination]
         typer.echo(f"  first answer ({words}) {latency.summary(measured.first)}, p50 {share:.2f} of it")
+        typer.echo(f"  from that answer to the end {latency.summary(measured.rest)}")
     for line in measured.left_out:
         typer.echo(line)
     typer.echo("\n".join(cpu.per_order(measured.cpu, load.orders)))

@@ -58,8 +58,10 @@ KAFKA_SETTINGS = {
     "log.segment.bytes": "67108864",
 }
 
-# a small heap on two cores: the simple collector and compiler start faster and take less memory
-JAVA_LIGHT = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xshare:auto")
+# a small heap on two cores: the simple collector starts faster and takes less memory
+JAVA_LIGHT = ("-XX:+UseSerialGC", "-Xshare:auto")
+JAVA_BRIEF = "-XX:TieredStopAtLevel=1"
+"""For what is soon done: only the compiler that is quick itself. A broker runs long enough for the other."""
 JAVA_OPTIONS = (
     "-Xmx256m",
     "-Xms64m",
@@ -115,12 +117,12 @@ def kafka_places(listener: str, broker: str, controller: str) -> dict[str, str]:
     }
 
 
-def java(site: Site, main_class: str, *arguments: str) -> tuple[str, ...]:
-    """Run one of Kafka's classes."""
+def java(site: Site, *arguments: str) -> tuple[str, ...]:
+    """Run one of Kafka's classes: options, its name and what it is told."""
     return (
         str(site.programs.java), *JAVA_OPTIONS,
         "-Dlog4j2.configurationFile=ops/kafka-log4j2.xml",
-        "-cp", f"{site.programs.kafka_jars}/*", main_class, *arguments,
+        "-cp", f"{site.programs.kafka_jars}/*", *arguments,
     )  # fmt: skip
 
 
@@ -132,7 +134,7 @@ def kafka(site: Site) -> tuple[str, ...]:
 def kafka_format(site: Site, cluster_id: str) -> tuple[str, ...]:
     """Write the identity of a new cluster into the empty data folder."""
     properties = str(site.state / "run" / "kafka.properties")
-    return java(site, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", properties)
+    return java(site, JAVA_BRIEF, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", properties)
 
 
 def temporal(site: Site) -> tuple[str, ...]:

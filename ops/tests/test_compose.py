@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -191,6 +192,12 @@ def test_our_image_has_the_versions_of_a_checkout() -> None:
     everything = pins("requirements-servers.lock") | pins("requirements.lock")
     ours = pins("requirements-image.lock")
     assert {name: everything.get(name) for name in ours} == ours
+
+
+def test_our_image_has_what_the_parts_depend_on() -> None:
+    project = tomllib.loads((state.ROOT / "pyproject.toml").read_text())["project"]
+    wanted = {re.split(r"[\[=<>~]", dependency)[0] for dependency in project["dependencies"]}
+    assert wanted - set(pins("requirements-image.lock")) == set()
 
 
 def test_our_image_holds_every_folder_that_a_part_may_import() -> None:

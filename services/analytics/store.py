@@ -94,9 +94,13 @@ class AnalyticsUnitOfWork:
     @asynccontextmanager
     async def begin(self, event_id: UUID | None = None) -> AsyncIterator[AnalyticsTransaction]:
         """One transaction, committed when the block ends well; the effect of an event, if it is one."""
-        async with self._database.transaction(in_line=event_id is not None) as connection:
-            if event_id is not None:
-                await inbox.mark(connection, CONSUMER, event_id)
+        async with inbox.transaction(self._database, CONSUMER, event_id) as connection:
+            yield AnalyticsTransaction(connection)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[AnalyticsTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
             yield AnalyticsTransaction(connection)
 
 

@@ -63,6 +63,9 @@ class UnitOfWork(Protocol):
         its effect before.
         """
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 async def count_event(command: CountEvent, uow: UnitOfWork) -> None:
     """Let an event have its effect once. Raises AlreadyApplied, Stale, VersionGap."""
@@ -75,12 +78,12 @@ async def count_event(command: CountEvent, uow: UnitOfWork) -> None:
 
 async def list_sales(query: ListSales, uow: UnitOfWork) -> Sequence[ProductHour]:
     """Read a page, and one entry more if another page follows."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.page(query, query.size + 1)
 
 
 async def get_totals(uow: UnitOfWork) -> Totals:
     """Add everything up."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         counts, hours = await tx.everything()
     return domain.total(counts, hours)

@@ -86,6 +86,9 @@ class UnitOfWork(Protocol):
         its effect before.
         """
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 async def reserve_stock(command: ReserveStock, uow: UnitOfWork, hold: timedelta) -> Decision:
     """Hold all lines of an order or none."""
@@ -119,7 +122,7 @@ async def commit_stock(command: CommitStock, uow: UnitOfWork) -> Decision:
 
 async def tell_expiries(uow: UnitOfWork) -> None:
     """Say of each overdue hold once that it is; the stock stays held."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         overdue = await tx.overdue(EXPIRE_AT_ONCE)
     for order_id in overdue:
         async with uow.begin() as tx:
@@ -135,7 +138,7 @@ async def restock(command: Restock, uow: UnitOfWork) -> Stock:
 
 async def get_stock(sku: str, uow: UnitOfWork) -> Stock:
     """Read the stock of one product."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.read_stock(sku)
 
 

@@ -62,7 +62,7 @@ class Delivery:
 
     async def sweep(self) -> None:
         """One try for each message that is due."""
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             due = await tx.take_overdue(SWEEP_AT_ONCE)
         if due:
             await asyncio.wait([self._background.spawn(self._try(item), "send") for item in due])

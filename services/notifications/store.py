@@ -130,10 +130,14 @@ class NotificationsUnitOfWork:
     @asynccontextmanager
     async def begin(self, event_id: UUID | None = None) -> AsyncIterator[NotificationsTransaction]:
         """One transaction, committed when the block ends well; the effect of an event, if it is one."""
-        async with self._database.transaction(in_line=event_id is not None) as connection:
-            if event_id is not None:
-                await inbox.mark(connection, CONSUMER, event_id)
+        async with inbox.transaction(self._database, CONSUMER, event_id) as connection:
             tx = NotificationsTransaction(connection, self._to_event)
             yield tx
         for written in tx.written:
             self._relay.committed(written)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[NotificationsTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
+            yield NotificationsTransaction(connection, self._to_event)

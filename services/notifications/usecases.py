@@ -73,6 +73,9 @@ class UnitOfWork(Protocol):
         its effect before.
         """
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 class Delivering(Protocol):
     """Brings messages to their customers."""
@@ -107,5 +110,5 @@ async def _send(kind: Kind, command: SendMessage, uow: UnitOfWork, delivering: D
 
 async def list_notifications(query: ListNotifications, uow: UnitOfWork) -> list[Notification]:
     """The messages of a page, and one more if there is another page."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.page(query)

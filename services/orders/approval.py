@@ -44,5 +44,5 @@ async def decide(command: Decide, uow: UnitOfWork, approvals: Approvals) -> Orde
 
 
 async def _read(command: Decide, uow: UnitOfWork) -> Order:
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.visible(command.order_id, command.viewer)

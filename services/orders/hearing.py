@@ -68,7 +68,7 @@ async def tell_workflow(command: TellWorkflow, uow: UnitOfWork, mode: Orchestrat
 
 async def payment_token(order_id: UUID, uow: UnitOfWork) -> str:
     """The means of payment of an orchestrated order; raises OrderUnknown."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         found = await tx.payment_token(order_id)
     if found is None:
         raise OrderUnknown("there is no such orchestrated order")

@@ -8,10 +8,11 @@ from kit import call, pages
 from kit.requests import request_key
 from ordermesh.orders.v1 import orders_pb2, orders_service_pb2_grpc
 from ordermesh.orders.v1 import orders_service_pb2 as pb
-from services.orders import approval, messages, usecases
+from services.orders import approval, messages, usecases, watching
 from services.orders.approval import Approvals
 from services.orders.domain import Coordination, Order
-from services.orders.usecases import Catalogue, Changes, Mode, UnitOfWork
+from services.orders.usecases import Catalogue, Mode, UnitOfWork
+from services.orders.watching import Changes
 
 
 class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
@@ -67,7 +68,7 @@ class OrdersServicer(orders_service_pb2_grpc.OrdersServiceServicer):
     ) -> AsyncIterator[pb.WatchOrderResponse]:
         """Stream an order's history."""
         order_id, viewer = UUID(request.order_id), messages.to_viewer()
-        watched = usecases.watch_order(order_id, request.after_version, viewer, self._uow, self._changes)
+        watched = watching.watch_order(order_id, request.after_version, viewer, self._uow, self._changes)
         async for status in watched:
             yield pb.WatchOrderResponse(status=messages.from_status(status))
 

@@ -195,9 +195,7 @@ class OrdersUnitOfWork:
     @asynccontextmanager
     async def begin(self, event_id: UUID | None = None) -> AsyncIterator[OrdersTransaction]:
         """One transaction, committed when the block ends well; the effect of an event, if it is one."""
-        async with self._database.transaction(in_line=event_id is not None) as connection:
-            if event_id is not None:
-                await inbox.mark(connection, CONSUMER, event_id)
+        async with inbox.transaction(self._database, CONSUMER, event_id) as connection:
             tx = OrdersTransaction(connection, self._to_event)
             yield tx
         for written in tx.written:
@@ -206,6 +204,12 @@ class OrdersUnitOfWork:
             work()
         for order_id in tx.changed:
             self._changes.tell(order_id)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[OrdersTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
+            yield OrdersTransaction(connection, self._to_event)
 
     async def recall(self, key: RequestKey) -> UUID | None:
         """The order that this request placed before."""

@@ -1,7 +1,7 @@
 """What the orders service does when it is asked; how an order is carried on is its mode's affair."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -25,8 +25,6 @@ from services.orders.outcome import Outcome, Verdict
 
 CANCEL_SECONDS = 3.0
 """How long a cancel waits for the payment's decision; then the client sees `cancel_requested` and goes on."""
-FALLBACK_SECONDS = 1.0
-"""How soon a watcher sees a change that another instance of this service has made."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +102,9 @@ class UnitOfWork(Protocol):
         its effect before.
         """
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
     async def recall(self, key: RequestKey) -> UUID | None:
         """The order that this request placed before."""
 
@@ -136,13 +137,6 @@ class Watch(Protocol):
 
     async def changed(self, seconds: float) -> None:
         """Return when the order may have changed since the last look, at the latest after so many seconds."""
-
-
-class Changes(Protocol):
-    """Wakes those who watch an order."""
-
-    def watching(self, order_id: UUID) -> AbstractContextManager[Watch]:
-        """Watch an order for the length of a block."""
 
 
 async def place_order(
@@ -212,7 +206,7 @@ async def cancel_order(
 
 async def get_order(order_id: UUID, viewer: Viewer, uow: UnitOfWork) -> Order:
     """Read one order."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.visible(order_id, viewer)
 
 
@@ -220,31 +214,12 @@ async def list_orders(
     viewer: Viewer, size: int, before: tuple[datetime, UUID] | None, uow: UnitOfWork
 ) -> tuple[list[Order], bool]:
     """A page of orders, newest first, and whether there are more."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         orders = await tx.page(viewer, size + 1, before)
     return orders[:size], len(orders) > size
 
 
 async def batch_get_histories(order_ids: Sequence[UUID], viewer: Viewer, uow: UnitOfWork) -> list[Status]:
     """The histories of those of the orders that the viewer may see, one after the other."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.histories(order_ids, viewer)
-
-
-async def watch_order(
-    order_id: UUID, after_version: int, viewer: Viewer, uow: UnitOfWork, changes: Changes
-) -> AsyncIterator[Status]:
-    """The history after a version, then each change as it happens, until a final state."""
-    async with uow.begin() as tx:
-        order = await tx.visible(order_id, viewer)
-    seen = after_version
-    final = order.is_final and seen >= order.version
-    with changes.watching(order_id) as watch:
-        while not final:
-            async with uow.begin() as tx:
-                news = await tx.history(order_id, seen)
-            for status in news:
-                yield status
-                seen, final = status.version, domain.is_final(status.state, order.flow)
-            if not final:
-                await watch.changed(FALLBACK_SECONDS)

@@ -87,7 +87,7 @@ class Settlement:
 
     async def sweep(self) -> None:
         """One attempt for each open payment that a crash or a processor that is away left alone."""
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             payments = await tx.take_overdue(SWEEP_AT_ONCE)
         if payments:
             await asyncio.wait([self._run(payment, ()) for payment in payments])

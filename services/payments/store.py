@@ -50,7 +50,7 @@ class PaymentsTransaction:
 
     async def mark(self, event_id: UUID) -> None:
         """The event has had its effect, or somebody else sees to it."""
-        await inbox.try_mark(self._connection, CONSUMER, event_id)
+        await inbox.mark(self._connection, CONSUMER, event_id)
 
     async def record(self, decision: Decision) -> None:
         """Write the payment, then what is true from now on; an open payment is to be looked after by the
@@ -166,9 +166,7 @@ class PaymentsUnitOfWork:
     @asynccontextmanager
     async def begin(self, event_id: UUID | None = None) -> AsyncIterator[PaymentsTransaction]:
         """One transaction, committed when the block ends well; the effect of an event, if it is one."""
-        async with self._database.transaction(in_line=event_id is not None) as connection:
-            if event_id is not None:
-                await inbox.mark(connection, CONSUMER, event_id)
+        async with inbox.transaction(self._database, CONSUMER, event_id) as connection:
             tx = PaymentsTransaction(connection, self._to_event)
             yield tx
         self._sent(tx)
@@ -176,11 +174,16 @@ class PaymentsUnitOfWork:
     @asynccontextmanager
     async def hear(self, event_id: UUID) -> AsyncIterator[PaymentsTransaction]:
         """The first of several transactions that an event brings about; the last marks it."""
-        async with self._database.transaction(in_line=True) as connection:
-            await inbox.check(connection, CONSUMER, event_id)
+        async with inbox.first_of_several(self._database, CONSUMER, event_id) as connection:
             tx = PaymentsTransaction(connection, self._to_event)
             yield tx
         self._sent(tx)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[PaymentsTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
+            yield PaymentsTransaction(connection, self._to_event)
 
     def _sent(self, tx: PaymentsTransaction) -> None:
         for written in tx.written:

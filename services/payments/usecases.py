@@ -111,6 +111,9 @@ class UnitOfWork(Protocol):
         its effect before.
         """
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
     def hear(self, event_id: UUID) -> AbstractAsyncContextManager[Transaction]:
         """The first of several transactions that an event brings about; the last marks it."""
 
@@ -210,7 +213,7 @@ async def hear_of_order(command: HearOfOrder, uow: UnitOfWork, settling: Settlin
 
 async def get_payment(order_id: UUID, caller: call.Caller, uow: UnitOfWork) -> Payment:
     """Read the payment of one of the caller's orders; of any for an operator."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.read_payment(order_id, None if caller.is_operator else caller.user_id)
 
 
@@ -218,5 +221,5 @@ async def batch_get_payments(
     order_ids: Sequence[UUID], caller: call.Caller, uow: UnitOfWork
 ) -> Sequence[Payment]:
     """Read the payments of those of the orders that the caller may see and that have one."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.read_payments(order_ids, None if caller.is_operator else caller.user_id)

@@ -77,6 +77,12 @@ class ProductsUnitOfWork:
         async with self._database.transaction() as connection:
             yield ProductsTransaction(connection)
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[ProductsTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
+            yield ProductsTransaction(connection)
+
 
 def _product(row: Any) -> Product:
     return Product(

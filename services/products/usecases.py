@@ -54,6 +54,9 @@ class UnitOfWork(Protocol):
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction, committed when the block ends well."""
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 async def get_product(sku: str, uow: UnitOfWork) -> Product:
     """Read one product."""
@@ -62,14 +65,14 @@ async def get_product(sku: str, uow: UnitOfWork) -> Product:
 
 async def batch_get_products(skus: Sequence[str], uow: UnitOfWork) -> tuple[Product, ...]:
     """Read products, all or none, in the order asked for."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         found = await tx.products(skus)
     return domain.in_order_asked(skus, found)
 
 
 async def list_products(query: ListProducts, uow: UnitOfWork) -> Page:
     """Read a page of the catalogue."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         found = await tx.search(query.words, query.after, query.size + 1)
     return domain.page(found, query.size)
 

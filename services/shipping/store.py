@@ -116,6 +116,12 @@ class ShippingUnitOfWork:
         for written in tx.written:
             self._relay.committed(written)
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[ShippingTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
+            yield ShippingTransaction(connection, self._to_event)
+
 
 def _shipment(row: asyncpg.Record) -> Shipment:
     counted = zip(row["skus"], row["quantities"], strict=True)

@@ -68,6 +68,9 @@ class UnitOfWork(Protocol):
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction, committed when the block ends well."""
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 async def book_shipment(command: BookShipment, uow: UnitOfWork) -> Shipment:
     """Book the carrier for all lines of an order."""
@@ -113,7 +116,7 @@ async def _decided(
 
 async def tell_arrivals(uow: UnitOfWork) -> None:
     """Say of each shipment once that it has arrived."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         due = await tx.due(ARRIVE_AT_ONCE)
     for order_id in due:
         async with uow.begin() as tx:
@@ -123,7 +126,7 @@ async def tell_arrivals(uow: UnitOfWork) -> None:
 
 async def get_shipment(order_id: UUID, caller: call.Caller, uow: UnitOfWork) -> Shipment:
     """Read the shipment of one of the caller's orders; of any for an operator."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.read_shipment(order_id, None if caller.is_operator else caller.user_id)
 
 
@@ -131,5 +134,5 @@ async def batch_get_shipments(
     order_ids: Sequence[UUID], caller: call.Caller, uow: UnitOfWork
 ) -> Sequence[Shipment]:
     """Read the shipments of those of the orders that the caller may see and that have one."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.read_shipments(order_ids, None if caller.is_operator else caller.user_id)

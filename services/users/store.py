@@ -137,6 +137,12 @@ class UsersUnitOfWork:
         async with self._database.transaction() as connection:
             yield UsersTransaction(connection)
 
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[UsersTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
+            yield UsersTransaction(connection)
+
 
 def _user(row: Any) -> User:
     return User(

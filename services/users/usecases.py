@@ -100,6 +100,9 @@ class UnitOfWork(Protocol):
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction, committed when the block ends well."""
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 class Passwords(Protocol):
     """Hashes and checks passwords, beside the event loop."""
@@ -141,7 +144,7 @@ async def create_user(command: CreateUser, uow: UnitOfWork, passwords: Passwords
 
 async def sign_in(command: SignIn, uow: UnitOfWork, passwords: Passwords, keys: Keys) -> Token:
     """Give a token to whoever knows the password."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         account = await tx.account(command.username)
     if not await passwords.matches(command.password, account.password_hash if account else None):
         raise CredentialsInvalid
@@ -161,7 +164,7 @@ async def issue_client_token(
     command: IssueClientToken, uow: UnitOfWork, keys: Keys
 ) -> tuple[Token, Sequence[str]]:
     """Give a token to the client whose secret this is; and what it allows."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         known = await tx.client(command.client_id)
     bearer = clients.granted(known, command.secret, command.scopes)
     token = await _signed(bearer, uow, keys)
@@ -181,20 +184,20 @@ async def _signed(bearer: Bearer, uow: UnitOfWork, keys: Keys) -> Token:
 
 async def get_user(user_id: UUID, reader: Reader, uow: UnitOfWork) -> User:
     """Read an account: one's own, or any for an operator."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         user = await tx.user(user_id)
     return domain.shown_to(reader, user)
 
 
 async def batch_get_users(user_ids: Sequence[UUID], reader: Reader, uow: UnitOfWork) -> Sequence[User]:
     """Read those of these accounts that the reader may see."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.users(user_ids, reader)
 
 
 async def get_contact(user_id: UUID, uow: UnitOfWork) -> Contact:
     """Read where and how to address an account."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         user = await tx.user(user_id)
     return domain.contact_of(user)
 

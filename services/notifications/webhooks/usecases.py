@@ -149,6 +149,9 @@ class UnitOfWork(Protocol):
         its effect before.
         """
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 class Resolver(Protocol):
     """Knows the addresses of hosts."""
@@ -181,7 +184,7 @@ async def create_endpoint(
 
 async def get_endpoint(endpoint_id: UUID, account_id: UUID, uow: UnitOfWork) -> Endpoint:
     """One endpoint of the account."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         endpoint, _ = await tx.endpoint(endpoint_id, account_id, lock=False)
         return endpoint
 
@@ -190,7 +193,7 @@ async def list_endpoints(
     account_id: UUID, after: Position | None, size: int, uow: UnitOfWork
 ) -> list[Endpoint]:
     """The endpoints of a page, and one more if there is another page."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.endpoints(account_id, after, size)
 
 
@@ -218,7 +221,7 @@ async def list_deliveries(
     endpoint_id: UUID, account_id: UUID, after: Position | None, size: int, uow: UnitOfWork
 ) -> list[Delivery]:
     """The deliveries of a page, and one more if there is another page."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         await tx.endpoint(endpoint_id, account_id, lock=False)
         return await tx.deliveries(endpoint_id, after, size)
 

@@ -53,7 +53,7 @@ class Choreography:
         return standing(order, waits=waits)
 
     async def _read(self, order_id: UUID) -> Order:
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             return await tx.order(order_id, lock=False)
 
 

@@ -98,7 +98,7 @@ class Driver:
 
     async def read(self, order_id: UUID) -> tuple[Order, Entry]:
         """How the order and its journal stand."""
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             return await tx.order(order_id, lock=False), await tx.journal.read(order_id)
 
     async def drive(self, order: Order, entry: Entry, run: Run | None) -> None:
@@ -113,7 +113,7 @@ class Driver:
             cause = getattr(error, "details", {}).get("cause", str(error))
             say = log().error if cause == "INTERNAL" else log().warning  # a bug there, not an outage
             say("step_postponed", order_id=str(entry.order_id), step=entry.step, cause=cause)
-            async with self._uow.begin() as tx:
+            async with self._uow.statement() as tx:
                 await tx.journal.postpone(entry, min(MAX_BACKOFF, 0.5 * 2**entry.attempts))
 
     async def _do(self, order: Order, entry: Entry, run: Run | None) -> Message:

@@ -77,13 +77,13 @@ class Orchestration:
         return standing(order, waits=wait in STAGES)
 
     async def _read(self, order_id: UUID) -> tuple[Order, str]:
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             order = await tx.order(order_id, lock=False)
             return order, await tx.orchestrations.traceparent(order_id)
 
     async def sweep(self) -> None:
         """Start and tell what was left behind, by a crash or by Temporal being away."""
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             to_start = await tx.orchestrations.to_start(SWEEP_BATCH)
             to_signal = await tx.orchestrations.to_signal(SWEEP_BATCH)
         await asyncio.gather(*(self._start_again(order_id) for order_id in to_start))
@@ -103,7 +103,7 @@ class Orchestration:
             self._background.spawn(self._started(order.order_id), "mark started")
         except (Problem, StartRefused, TimeoutError) as problem:
             log().warning("workflow_waits", order_id=str(order.order_id), detail=str(problem))
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             return await tx.order(order.order_id, lock=False)
 
     async def _start_again(self, order_id: UUID) -> None:
@@ -132,7 +132,7 @@ class Orchestration:
 
     async def _tell(self, order_id: UUID) -> None:
         """Give its workflow what it has not heard; a repeat changes nothing there."""
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             signals = await tx.orchestrations.signals(order_id)
             started = await tx.orchestrations.has_started(order_id)
         for signal_id, signal, reason in signals:

@@ -105,7 +105,7 @@ class SyncCoordination:
 
     async def sweep(self) -> None:
         """Take over the orders whose driver has died, or has postponed them."""
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             entries = await tx.journal.take(SWEEP_BATCH, self._lease)
         await asyncio.gather(*(self._driver.take_over(entry) for entry in entries))
 

@@ -106,3 +106,9 @@ class ProcessorUnitOfWork:
         """One transaction, committed when the block ends well."""
         async with self._database.transaction() as connection:
             yield ProcessorTransaction(connection)
+
+    @asynccontextmanager
+    async def statement(self) -> AsyncIterator[ProcessorTransaction]:
+        """For one statement, or only to read: nothing here is committed together."""
+        async with self._database.statement() as connection:
+            yield ProcessorTransaction(connection)

@@ -51,6 +51,9 @@ class UnitOfWork(Protocol):
     def begin(self) -> AbstractAsyncContextManager[Transaction]:
         """One transaction, committed when the block ends well."""
 
+    def statement(self) -> AbstractAsyncContextManager[Transaction]:
+        """For one statement, or only to read: nothing is committed together."""
+
 
 async def create_charge(command: CreateCharge, uow: UnitOfWork) -> Decision:
     """Charge once a key, with the faults of the test card."""
@@ -124,5 +127,5 @@ async def refund_charge(key: str, uow: UnitOfWork) -> Charge:
 
 async def get_charge(key: str, uow: UnitOfWork) -> Charge:
     """Read a charge."""
-    async with uow.begin() as tx:
+    async with uow.statement() as tx:
         return await tx.read_charge(key)
