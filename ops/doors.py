@@ -2,6 +2,8 @@
 
 The doors take turns in blocks, so that a machine that becomes slower does so for all of them. Orders are
 synchronous and placed one at a time; what an order causes after its answer belongs to its block's CPU.
+What a door costs is the CPU of the parts between the customer and orders: all behind them does the same
+for every door, and the customer's program here is Python's for HTTP and C's for gRPC.
 """
 
 from __future__ import annotations
@@ -32,7 +34,13 @@ MUTATION = """mutation($input: PlaceOrderInput!) {
   placeOrder(input: $input) { ... on OrderPlaced { order { id state } } ... on Refusal { reason message } }
 }"""
 
+BETWEEN = ("edge", "bff-web", "bff-web-sidecar")
+"""What a call may pass before it comes to orders' own sidecar."""
+
 Place = Callable[[], Awaitable[None]]
+
+
+HEADINGS = ("", "p50 ms", "p99 ms", "p50 / gRPC", "CPU ms", *BETWEEN, "above gRPC")
 
 
 @dataclass
@@ -45,7 +53,11 @@ class Measured:
     @property
     def cpu_ms(self) -> float:
         """Of one order, in all parts."""
-        return sum(self.spent.values()) / len(self.times) * 1e3
+        return sum(self.part_ms(part) for part in self.spent if part != cpu.GENERATOR)
+
+    def part_ms(self, part: str) -> float:
+        """Of one order, in one of them."""
+        return self.spent[part] / len(self.times) * 1e3
 
 
 def doors(
@@ -59,24 +71,20 @@ def doors(
     with client.edge(running) as channel:
         api, web = (client.sign_in(channel, USER, kind) for kind in ("api", "web"))
     found = asyncio.run(_measure(running, orders, api, web))
-    first = found["gRPC"]
-    rows: list[tuple[object, ...]] = [("", "p50 ms", "p99 ms", "p50 / gRPC", "CPU ms", "CPU ms above")]
-    for name, one in found.items():
-        p50, p99 = (latency.quantile(one.times, share) for share in (0.5, 0.99))
-        ratio = p50 / latency.quantile(first.times, 0.5)
-        above = one.cpu_ms - first.cpu_ms
-        rows.append(
-            (
-                name,
-                f"{p50 * 1e3:.1f}",
-                f"{p99 * 1e3:.1f}",
-                f"{ratio:.2f}",
-                f"{one.cpu_ms:.1f}",
-                f"{above:.1f}",
-            )
-        )
     typer.echo(f"{orders} synchronous orders by each door, one at a time, in {ROUNDS} turns")
-    typer.echo("\n".join(aligned(rows)))
+    typer.echo(
+        "\n".join(aligned([HEADINGS, *(_row(name, one, found["gRPC"]) for name, one in found.items())]))
+    )
+
+
+def _row(name: str, one: Measured, first: Measured) -> tuple[object, ...]:
+    """One door, beside the first."""
+    p50, p99 = (latency.quantile(one.times, share) for share in (0.5, 0.99))
+    ratio = p50 / latency.quantile(first.times, 0.5)
+    doors = [one.part_ms(part) for part in BETWEEN]
+    above = sum(doors) - sum(first.part_ms(part) for part in BETWEEN)
+    times = (f"{p50 * 1e3:.1f}", f"{p99 * 1e3:.1f}", f"{ratio:.2f}", f"{one.cpu_ms:.1f}")
+    return (name, *times, *(f"{each:.2f}" for each in doors), f"{above:.2f}")
 
 
 async def _measure(suite: Suite, orders: int, api: str, web: str) -> dict[str, Measured]:

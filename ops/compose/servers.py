@@ -44,7 +44,8 @@ def kafka(where: Site) -> Service:
     heap = [option for option in servers.JAVA_OPTIONS if option.startswith("-Xm")]
     options = {
         "KAFKA_HEAP_OPTS": " ".join(heap),
-        "KAFKA_JVM_PERFORMANCE_OPTS": " ".join(servers.JAVA_LIGHT),
+        # its limit has no room for the compiler that takes longer
+        "KAFKA_JVM_PERFORMANCE_OPTS": " ".join((*servers.JAVA_LIGHT, servers.JAVA_BRIEF)),
     }
     return {
         "image": images.KAFKA,
