@@ -97,9 +97,12 @@ class Driver:
             return
 
     async def read(self, order_id: UUID) -> tuple[Order, Entry]:
-        """How the order and its journal stand."""
+        """How the order and its journal stand. The journal is read first, so that what it says is done is seen
+        at the order, too: the other way round, one that is paid in between looks as if it never will be.
+        """
         async with self._uow.statement() as tx:
-            return await tx.order(order_id, lock=False), await tx.journal.read(order_id)
+            entry = await tx.journal.read(order_id)
+            return await tx.order(order_id, lock=False), entry
 
     async def drive(self, order: Order, entry: Entry, run: Run | None) -> None:
         """One step after the other, until the order is done, somebody overtakes, or a participant is away."""
