@@ -97,8 +97,8 @@ class Driver:
             return
 
     async def read(self, order_id: UUID) -> tuple[Order, Entry]:
-        """How the order and its journal stand. The journal is read first, so that what it says is done is seen
-        at the order, too: the other way round, one that is paid in between looks as if it never will be.
+        """How the order and its journal stand. The journal is read first, so that what it says is done shows
+        at the order: the other way round, one that is paid in between looks as if it never will be.
         """
         async with self._uow.statement() as tx:
             entry = await tx.journal.read(order_id)
