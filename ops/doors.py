@@ -36,11 +36,9 @@ MUTATION = """mutation($input: PlaceOrderInput!) {
 
 BETWEEN = ("edge", "bff-web", "bff-web-sidecar")
 """What a call may pass before it comes to orders' own sidecar."""
+HEADINGS = ("", "p50 ms", "p99 ms", "p50 / gRPC", "CPU ms", *BETWEEN, "above gRPC")
 
 Place = Callable[[], Awaitable[None]]
-
-
-HEADINGS = ("", "p50 ms", "p99 ms", "p50 / gRPC", "CPU ms", *BETWEEN, "above gRPC")
 
 
 @dataclass
@@ -72,9 +70,8 @@ def doors(
         api, web = (client.sign_in(channel, USER, kind) for kind in ("api", "web"))
     found = asyncio.run(_measure(running, orders, api, web))
     typer.echo(f"{orders} synchronous orders by each door, one at a time, in {ROUNDS} turns")
-    typer.echo(
-        "\n".join(aligned([HEADINGS, *(_row(name, one, found["gRPC"]) for name, one in found.items())]))
-    )
+    rows = [_row(name, one, found["gRPC"]) for name, one in found.items()]
+    typer.echo("\n".join(aligned([HEADINGS, *rows])))
 
 
 def _row(name: str, one: Measured, first: Measured) -> tuple[object, ...]:

@@ -117,7 +117,7 @@ class Orchestration:
             await self._workflows.start(order, traceparent)
         except StartRefused as error:
             log().error("alarm", order_id=str(order.order_id), detail=str(error))
-            async with self._uow.begin() as tx:
+            async with self._uow.statement() as tx:
                 await tx.orchestrations.refused(order.order_id, str(error))
             return
         except Problem as problem:
@@ -127,7 +127,7 @@ class Orchestration:
         await self._started(order.order_id)
 
     async def _started(self, order_id: UUID) -> None:
-        async with self._uow.begin() as tx:
+        async with self._uow.statement() as tx:
             await tx.orchestrations.started(order_id)
 
     async def _tell(self, order_id: UUID) -> None:
@@ -144,7 +144,7 @@ class Orchestration:
             if not heard and not started:
                 return  # there is none yet that could hear it; the sweeper comes back when there is
             kit.crashpoint("orders.after_signal")
-            async with self._uow.begin() as tx:
+            async with self._uow.statement() as tx:
                 await tx.orchestrations.signal_sent(signal_id)
 
 

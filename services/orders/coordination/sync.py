@@ -129,7 +129,7 @@ class SyncCoordination:
             await watch.changed(min(left, FALLBACK_SECONDS))
         assert outcome is not None  # noqa: S101 - without a run, _look always knows
         if outcome.verdict is Verdict.RETRY:
-            async with self._uow.begin() as tx:
+            async with self._uow.statement() as tx:
                 await tx.free(order_id)
         return outcome
 

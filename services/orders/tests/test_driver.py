@@ -1,6 +1,5 @@
 """What is read of a synchronous order while somebody else carries it on; on a real PostgreSQL."""
 
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -17,21 +16,14 @@ from services.orders.coordination.driver import Driver, outcome_of
 from services.orders.coordination.journal import Step
 from services.orders.coordination.participants import Participants
 from services.orders.coordination.store import Journal
-from services.orders.domain import Coordination, Line, Order, Told
+from services.orders.domain import Coordination, Told
 from services.orders.outcome import Verdict
 from services.orders.store import OrdersTransaction, OrdersUnitOfWork
+from services.orders.tests.shop import new_order
 from services.orders.wiring import MIGRATIONS
 
 pytestmark = pytest.mark.postgres
-ORDER = Order(
-    order_id=uuid.uuid4(),
-    customer_id=uuid.uuid4(),
-    lines=(Line("MUG-BLUE", "Blue mug", 2, 1250),),
-    total=2500,
-    currency_code="EUR",
-    coordination=Coordination.SYNC,
-    coordination_reason="the caller asked for it",
-)
+ORDER = new_order(Coordination.SYNC)
 Read = Callable[..., Awaitable[Any]]
 
 

@@ -16,9 +16,10 @@ from services.orders.changes import ChangeHub
 from services.orders.coordination import workflow_store
 from services.orders.coordination.orchestration import Orchestration
 from services.orders.coordination.workflows import StartRefused, Workflows
-from services.orders.domain import Coordination, Line, Order, State, Wait
+from services.orders.domain import Coordination, Order, State, Wait
 from services.orders.outcome import Verdict
 from services.orders.store import OrdersUnitOfWork
+from services.orders.tests.shop import new_order
 from services.orders.wiring import MIGRATIONS
 
 pytestmark = pytest.mark.postgres
@@ -68,15 +69,7 @@ class Orders:
 
     async def place(self) -> uuid.UUID:
         """The order is committed; nobody has begun to start its workflow."""
-        order = Order(
-            order_id=uuid.uuid4(),
-            customer_id=uuid.uuid4(),
-            lines=(Line("MUG-BLUE", "Blue mug", 1, 1250),),
-            total=1250,
-            currency_code="EUR",
-            coordination=Coordination.ORCHESTRATION,
-            coordination_reason="the caller asked for it",
-        )
+        order = new_order(Coordination.ORCHESTRATION)
         async with self.uow.begin() as tx:
             await tx.add(domain.place(order), "tok_approved")
             await self.mode.begin(order, "tok_approved", tx)

@@ -14,6 +14,7 @@ from services.orders.changes import ChangeHub
 from services.orders.coordination.journal import Step
 from services.orders.domain import AccessDenied, Coordination, Line, Order, State
 from services.orders.store import PLACE_ORDER, OrdersUnitOfWork
+from services.orders.tests.shop import MUG, new_order
 from services.orders.usecases import Viewer
 from services.orders.wiring import MIGRATIONS
 
@@ -29,15 +30,7 @@ async def uow() -> AsyncIterator[OrdersUnitOfWork]:
 
 
 async def placed(uow: OrdersUnitOfWork, customer_id: uuid.UUID = ADA, lease: float = 60.0) -> Order:
-    order = Order(
-        order_id=uuid.uuid4(),
-        customer_id=customer_id,
-        lines=(Line("MUG-BLUE", "Blue mug", 2, 1250), Line("TEA-GREEN", "Green tea", 1, 490)),
-        total=2990,
-        currency_code="EUR",
-        coordination=Coordination.SYNC,
-        coordination_reason="the caller asked for it",
-    )
+    order = new_order(Coordination.SYNC, customer_id, (MUG, Line("TEA-GREEN", "Green tea", 1, 490)))
     async with uow.begin() as tx:
         await tx.add(domain.place(order), "tok_approved")
         await tx.journal.open(order.order_id, "tok_approved", lease)
