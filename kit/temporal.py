@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client, GrpcCompression
 from temporalio.converter import DataConverter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
@@ -57,12 +58,24 @@ class Temporal:
             )
         return self._client
 
+    def forget_client(self) -> None:
+        """The next client connects anew. One with which a worker has failed refuses a worker of the same
+        queue for ever: it takes the failed one for another that polls.
+        """
+        self._client = None
+
     async def check(self) -> None:
         """Prove that the server answers; raises a Problem."""
         try:
             await (await self.client()).service_client.check_health(timeout=CHECK_TIMEOUT)
         except (RPCError, RuntimeError) as error:
             raise unavailable("temporal", "Temporal does not answer; try again") from error
+
+    async def find_namespace(self) -> None:
+        """Prove that the namespace is there, for a server may answer before it has it; raises RPCError."""
+        asked = DescribeNamespaceRequest(namespace=self._namespace)
+        client = await self.client()
+        await client.workflow_service.describe_namespace(asked, timeout=CHECK_TIMEOUT)
 
 
 class WorkerEngine:
@@ -97,9 +110,13 @@ class WorkerEngine:
         while True:
             try:
                 await self._temporal.check()
+                await self._temporal.find_namespace()
                 self._worker = self._build(await self._temporal.client())
                 await self._worker.run()
                 return
             except Exception as error:
+                if self._worker is not None:
+                    self._worker = None
+                    self._temporal.forget_client()
                 log().warning("worker_waits", cause=type(error).__name__, detail=str(error))
             await asyncio.sleep(AGAIN_SECONDS)

@@ -56,11 +56,12 @@ class Kept:
 
 
 class KeptSnapshots:
-    """The files of all nodes, in one folder."""
+    """The files of all nodes, in one folder. Who only reads may be there before it, and where nothing may be
+    written.
+    """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / FOLDER
-        private_files.make_folder(self._directory)
         self._last: dict[str, Kept] = {}
         self._unwritten: set[str] = set()
         self._writing = threading.Lock()
@@ -84,6 +85,7 @@ class KeptSnapshots:
                 if kept is None:
                     continue
                 try:
+                    private_files.make_folder(self._directory)
                     private_files.write(self._path(node_id), _text(kept))
                 except OSError:
                     self._unwritten.add(node_id)

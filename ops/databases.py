@@ -6,7 +6,9 @@ A role opens its own database and no other: CONNECT is taken from everybody else
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 
@@ -17,18 +19,21 @@ from ops.site import Site
 MIGRATION_SECONDS = 60
 
 
-async def provision(site: Site) -> None:
-    """Create the missing roles and databases; harmless when repeated."""
+async def provision(site: Site, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Create the missing roles and databases; harmless when repeated. `more`: databases beside those of the
+    services, with the role that owns each.
+    """
+    owners = {name: name for name in topology.SERVICES} | dict(more)
     connection = await asyncpg.connect(site.admin_database_url, ssl=False)
     try:
         roles = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
         databases = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
-        if missing := [name for name in topology.SERVICES if name not in roles]:
+        if missing := sorted(set(owners.values()) - roles):
             await connection.execute(";".join(create_role(site, name) for name in missing))
-        for name in [name for name in topology.SERVICES if name not in databases]:
+        for name in [name for name in owners if name not in databases]:
             # alone, since a database cannot be created in a transaction or together with other statements
-            await connection.execute(f'CREATE DATABASE "{name}" OWNER "{name}"')
-        for name in ("postgres", "template1", *topology.SERVICES):
+            await connection.execute(f'CREATE DATABASE "{name}" OWNER "{owners[name]}"')
+        for name in ("postgres", "template1", *owners):
             await connection.execute(f'REVOKE CONNECT, TEMPORARY ON DATABASE "{name}" FROM PUBLIC')
     finally:
         await connection.close()

@@ -67,6 +67,8 @@ class Site:
     """Where all parts send their spans, `host:port` of an OTLP gRPC server; empty: nobody makes any."""
     hosts: Mapping[str, str] = field(default_factory=dict)
     """In containers: the host of each port, by the port's name. Empty: all are on this machine's loopback."""
+    published: Mapping[str, int] = field(default_factory=dict)
+    """In containers: the machine's own ports at which those are open that are open outside, by name."""
 
     @property
     def state(self) -> Path:
@@ -106,6 +108,10 @@ class Site:
     def bound(self) -> str:
         """Where servers listen: on loopback; in a container, which is closed to outside, everywhere."""
         return EVERYWHERE if self.contained else HOST
+
+    def outside(self, port: str) -> str:
+        """host:port of a named port, for a person's browser."""
+        return f"localhost:{self.published.get(port, self.ports[port])}"
 
     def address(self, port: str) -> str:
         """host:port of a named port, for who calls it."""

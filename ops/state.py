@@ -83,10 +83,12 @@ def _is_port(text: str) -> bool:
 
 
 def make_secrets(directory: Path) -> dict[str, str]:
-    """Passwords of the suite, made once: the databases' and supervisor's."""
+    """Passwords of the suite, made once: the databases' and supervisor's. Temporal has a database where it
+    runs as in production, in containers.
+    """
     path = directory / "secrets.json"
     known = read_json(path)
-    names = ("postgres", "supervisor", *topology.SERVICES)
+    names = ("postgres", "supervisor", *topology.SERVICES, "temporal")
     made = {name: known.get(name) or secrets.token_urlsafe(24) for name in names}
     if made != known:
         write_json(path, made)
@@ -157,9 +159,15 @@ def save_scaled(site: Site) -> None:
 
 
 def create_site(
-    suite: str, environ: Mapping[str, str], runs: bool = False, hosts: Mapping[str, str] | None = None
+    suite: str,
+    environ: Mapping[str, str],
+    runs: bool = False,
+    hosts: Mapping[str, str] | None = None,
+    published: Mapping[str, int] | None = None,
 ) -> Site:
-    """Make or refresh a suite's folders and settings; saved ports stay unless overridden now."""
+    """Make or refresh a suite's folders and settings; saved ports stay unless overridden now. `hosts` and
+    `published` are of a suite in containers.
+    """
     directory = directory_of(suite)
     for name in FOLDERS:
         private_folder(directory / name)
@@ -171,7 +179,7 @@ def create_site(
         raise SuiteError(f"would share a port: {', '.join(twice)}; choose others by PORT_<NAME>=…")
     keys = wanted_payload_keys(directory, environ)
     mesh, otlp = wanted_mesh(directory, environ, runs), wanted_otlp(directory, environ)
-    site = _site(suite, ports, environ, _Chosen(keys, mesh, otlp, hosts or {}))
+    site = _site(suite, ports, environ, _Chosen(keys, mesh, otlp, hosts or {}, published or {}))
     if keys != payload_keys(directory):
         write_json(directory / "payload-keys.json", {"payload_keys": keys})
     settings = {
@@ -180,8 +188,9 @@ def create_site(
         "ports": ports,
         "mesh": site.mesh,
         "otlp": site.otlp,
-        "urls": topology.urls(ports),
+        "urls": topology.urls({**ports, **site.published}),
         "hosts": dict(site.hosts),
+        "published": dict(site.published),
         "admin_database_url": site.admin_database_url,
         "database_urls": {name: site.database_url(name) for name in topology.SERVICES},
     }
@@ -198,8 +207,8 @@ def load_site(suite: str) -> Site:
     # a part that is new in this checkout has no port yet in a suite that an older one has made
     ports = topology.assign_ports(suite, settings["ports"])
     otlp = str(settings.get("otlp", ""))
-    hosts = dict(settings.get("hosts", {}))
-    chosen = _Chosen(payload_keys(directory), has_mesh(directory), otlp, hosts)
+    hosts, published = dict(settings.get("hosts", {})), dict(settings.get("published", {}))
+    chosen = _Chosen(payload_keys(directory), has_mesh(directory), otlp, hosts, published)
     return _site(suite, ports, os.environ, chosen)
 
 
@@ -211,6 +220,7 @@ class _Chosen:
     mesh: bool
     otlp: str
     hosts: Mapping[str, str]
+    published: Mapping[str, int]
 
 
 def _site(suite: str, ports: Mapping[str, int], environ: Mapping[str, str], chosen: _Chosen) -> Site:
@@ -231,4 +241,5 @@ def _site(suite: str, ports: Mapping[str, int], environ: Mapping[str, str], chos
         more if chosen.mesh else (),
         chosen.otlp,
         {**chosen.hosts, **own},
+        chosen.published,
     )

@@ -137,7 +137,7 @@ def environment_of(site: Site, instance: Instance) -> dict[str, str]:
         environment[f"{prefix}_DATABASE_URL"] = site.database_url(name)
     if "temporal" in WORKLOADS[name]:
         environment |= site.payload_environment(prefix)
-        environment[f"{prefix}_TEMPORAL_UI"] = f"http://localhost:{site.ports['temporal_ui']}"
+        environment[f"{prefix}_TEMPORAL_UI"] = f"http://{site.outside('temporal_ui')}"
     return environment | {
         f"{prefix}_{peer.upper()}_ADDRESS": site.address(peer)
         if peer in DIRECT

@@ -31,6 +31,7 @@ from ops import (
 )
 from ops.compose import engines
 from ops.compose.door import REMEMBERED
+from ops.compose.site import TEMPORAL
 from ops.display import StartDisplay
 from ops.errors import SuiteError
 from ops.install import REPORT
@@ -166,6 +167,8 @@ def up(name: str, console: Console) -> int:
     refuse_moved_ports(name)
     refuse_changed_keys(name)
     refuse_changed_mesh(name)
+    if wanted := os.environ.get(TEMPORAL):
+        raise SuiteError(f"{TEMPORAL}={wanted}: in containers only, with RUNTIME=compose; or leave it out")
     was_running = runs(name)
     suite = Suite(state.create_site(name, os.environ, was_running))
     if not was_running:

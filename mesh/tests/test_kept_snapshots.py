@@ -85,12 +85,17 @@ def test_what_is_the_same_is_not_written_again(
 def test_what_the_disk_did_not_take_is_written_the_next_time(
     kept: KeptSnapshots, snapshot: Snapshot, tmp_path: Path
 ) -> None:
-    (tmp_path / "nodes").rmdir()
-    with pytest.raises(FileNotFoundError):
+    (tmp_path / "nodes").write_text("in the way")
+    with pytest.raises(FileExistsError):
         stored(kept, snapshot)
-    (tmp_path / "nodes").mkdir()
+    (tmp_path / "nodes").unlink()
     kept.write()
     assert kept.read("orders-1") == Kept(NODE, snapshot)
+
+
+def test_who_reads_before_anything_was_written_makes_nothing(kept: KeptSnapshots, tmp_path: Path) -> None:
+    assert kept.read("orders-1") is None
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_forgotten_before_it_was_written_never_is(kept: KeptSnapshots, snapshot: Snapshot) -> None:

@@ -24,6 +24,9 @@ from ops.errors import SuiteError
 ROOT = Path(__file__).resolve().parent.parent.parent
 REMEMBERED = "runtime"
 """The file in a suite's folder by which later commands know that it runs in containers."""
+TEMPORAL = "temporal-store"
+"""The file by which they know that Temporal is not the dev server; its workflows stay where they are."""
+OVER = Path("deploy", f"{site.PRODUCTION_LIKE}.yaml")
 NOT_HERE = {"MESH": "off", "PAYLOAD_KEYS": "", "VERSIONED": ""}
 """What only the native suite can do, by its variable; with a value, only that value."""
 WITHOUT_MESH = frozenset({"lab_mesh"})
@@ -41,10 +44,25 @@ class Door:
         """Build what has changed, start everything, wait until all is healthy, and say where it is."""
         refuse_what_is_native(self._environ)
         engines.check()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / REMEMBERED).write_text("compose\n")
+        self._remember()
         code = self.compose("up", "--detach", "--build", "--remove-orphans") or self._show_authority()
         return code or self.run("-m", "ops.compose.ready")
+
+    def _remember(self) -> None:
+        """Keep what later commands must know. SuiteError for another Temporal than the suite began with."""
+        remembered, store = self._folder / REMEMBERED, self._folder / TEMPORAL
+        wanted = self._environ.get(site.TEMPORAL, "")
+        if wanted not in ("", site.PRODUCTION_LIKE):
+            raise SuiteError(f"{site.TEMPORAL}={wanted}: it is {site.PRODUCTION_LIKE}, or left out")
+        if wanted and remembered.exists() and not store.exists():
+            raise SuiteError(
+                f"this suite began with Temporal's dev server and has its workflows there: `make reset` "
+                f"first, or leave out {site.TEMPORAL}={wanted}"
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        if wanted:
+            store.write_text(f"{wanted}\n")
+        remembered.write_text("compose\n")
 
     def _show_authority(self) -> int:
         """Lay the certificate of the edge's authority where it is natively: who calls by TLS trusts it."""
@@ -106,7 +124,9 @@ class Door:
         return subprocess.run(self._command(*words), cwd=ROOT, env=self._whole(), check=False).returncode
 
     def _command(self, *words: str) -> tuple[str, ...]:
-        return ("docker", "compose", "--project-name", f"ordermesh-{self.suite}", *words)
+        over = (self._folder / TEMPORAL).exists()
+        files = ("--file", "compose.yaml", "--file", str(OVER)) if over else ()
+        return ("docker", "compose", "--project-name", f"ordermesh-{self.suite}", *files, *words)
 
     def _whole(self) -> dict[str, str]:
         """The caller's environment, with the ports of this suite unless he has chosen others."""

@@ -11,8 +11,8 @@ from ops.errors import SuiteError
 
 USER = "10001"
 """Who runs in our image."""
-COMPOSE = (2, 24)
-"""The first `docker compose` that knows everything that compose.yaml says."""
+COMPOSE = (2, 24, 4)
+"""The first `docker compose` that knows everything that compose.yaml says, and what is read over it."""
 WAY_OUT = "install Docker Engine or Docker Desktop with the compose plug-in; or leave out RUNTIME=compose"
 
 
@@ -69,4 +69,4 @@ def _said(problem: str, *words: str) -> str:
 
 
 def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(word) for word in version.split("-")[0].split(".")[:2] if word.isdigit())
+    return tuple(int(word) for word in version.split("-")[0].split(".")[:3] if word.isdigit())

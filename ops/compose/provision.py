@@ -9,14 +9,15 @@ import asyncio
 import sys
 
 from ops import databases, state, topics, topology
+from ops.compose import temporal_plan
 from ops.compose.site import SUITE
 from ops.errors import SuiteError
 from ops.site import Site
 
 
 def postgres(site: Site) -> None:
-    """Databases, roles, and today's schema of every service."""
-    asyncio.run(databases.provision(site))
+    """Databases, roles, and today's schema of every service; Temporal has a job of its own for its schema."""
+    asyncio.run(databases.provision(site, temporal_plan.databases() if temporal_plan.is_wanted() else {}))
     for name in topology.SERVICES:
         databases.migrate(site, name)
 

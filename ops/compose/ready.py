@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 
@@ -28,13 +27,6 @@ async def failures(suite: Suite) -> list[Failure]:
     return [failure for failure in found if failure]
 
 
-def where(environ: dict[str, str]) -> dict[str, str]:
-    """What is open outside of the containers, by what it is for."""
-    ports = topology.assign_ports(SUITE)
-    chosen = {name: int(environ.get(f"PORT_{name.upper()}", port)) for name, port in ports.items()}
-    return {name: url for name, url in topology.urls(chosen).items() if name in topology.PUBLISHED}
-
-
 def main() -> int:
     """Wait, and report; exit status 1 if a part is not ready."""
     console = Console(highlight=False, soft_wrap=True)
@@ -44,8 +36,8 @@ def main() -> int:
         return 1
     topics.wait_for_readers(suite.site, topology.readers(), READERS_SECONDS)
     console.print("\nOrderMesh is up in containers: all parts healthy.\n")
-    for name, address in where(dict(os.environ)).items():
-        console.print(f"  {name.replace('_', ' '):<18} {address}")
+    for name in topology.PUBLISHED:
+        console.print(f"  {name.replace('_', ' '):<18} {suite.urls[name]}")
     console.print("  mesh               on; its policy is in a volume, where `make mesh …` changes it\n")
     used = sum(suite.memory().values()) / 1e9
     console.print(f"Ready {time.monotonic() - began:.1f} s after the last start; memory {used:.2f} GB")

@@ -43,8 +43,13 @@ def every(where: Site) -> dict[str, Service]:
 def published(where: Site, part: Part) -> Service:
     """The doors of a part that are open outside, on loopback, at ports that the caller may choose."""
     found = [name for name in part.ports if name in topology.PUBLISHED]
-    said = [f"127.0.0.1:${{PORT_{name.upper()}:-{where.ports[name]}}}:{where.ports[name]}" for name in found]
+    said = [f"127.0.0.1:{chosen(where, name)}:{where.ports[name]}" for name in found]
     return {"ports": said} if said else {}
+
+
+def chosen(where: Site, port: str) -> str:
+    """The caller's choice of a port of the machine, unless it is the one that the port has inside."""
+    return f"${{PORT_{port.upper()}:-{where.ports[port]}}}"
 
 
 def after(conditions: dict[str, str]) -> Service:
@@ -138,7 +143,8 @@ def once(where: Site) -> dict[str, Service]:
             **build("part"),
             "command": [site.PYTHON, "-m", "ops.compose.setup"],
             "network_mode": "none",
-            "environment": {"OTLP": "${OTLP:-}"},
+            "environment": {"OTLP": "${OTLP:-}"}
+            | {f"{site.PUBLISHED}{name.upper()}": chosen(where, name) for name in topology.PUBLISHED},
             "volumes": "everything",
         },
         DATABASES: _provision(where, "postgres"),

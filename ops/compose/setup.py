@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from collections.abc import Mapping
 
 from ops import plans, state, storage, topology
 from ops.compose import site as sites
-from ops.compose import volumes
+from ops.compose import temporal_plan, volumes
 from ops.errors import SuiteError
 from ops.site import Site
 
@@ -41,12 +42,22 @@ def control_plane_runs(site: Site) -> bool:
         return probe.connect_ex(site.application("mesh").removeprefix("unix:")) == 0
 
 
+def published(environ: Mapping[str, str]) -> dict[str, int]:
+    """Where compose opens the ports that are open outside, as compose.yaml tells us."""
+    given = {name: environ.get(f"{sites.PUBLISHED}{name.upper()}", "") for name in topology.PUBLISHED}
+    return {name: int(port) for name, port in given.items() if port}
+
+
 def main() -> int:
     """Prepare the suite of this project."""
     try:
         described = sites.described()
-        site = state.create_site(sites.SUITE, os.environ, hosts=described.hosts)
+        site = state.create_site(
+            sites.SUITE, os.environ, hosts=described.hosts, published=published(os.environ)
+        )
         prepare(sites.with_more(site, sites.seconds()))
+        if temporal_plan.is_wanted():
+            temporal_plan.prepare(site)
     except SuiteError as error:
         print(error, file=sys.stderr)
         return 1

@@ -17,6 +17,10 @@ SUITE = "main"
 PYTHON = "var/venv/app/bin/python"
 """The interpreter in our image, from the working folder."""
 SECOND = "2"
+TEMPORAL, PRODUCTION_LIKE = "TEMPORAL", "production-like"
+"""The variable that says how Temporal is run, and its only value: without it, it is the dev server."""
+PUBLISHED = "PUBLISHED_"
+"""With a port's name the variable that tells `setup` where it is open outside."""
 INSIDE = frozenset({"kafka_controller", "envoy_admin"})
 """Ports that nobody else calls: they stay on the loopback of their own container."""
 

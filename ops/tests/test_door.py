@@ -34,7 +34,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("FAKE_LOG", str(log))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/engine")
     monkeypatch.setenv("MAKEFLAGS", "s -- MODE=sync RUNTIME=compose")
-    for name in ("MESH", "PAYLOAD_KEYS", "VERSIONED", "S", "N"):
+    for name in ("MESH", "PAYLOAD_KEYS", "VERSIONED", "TEMPORAL", "S", "N"):
         monkeypatch.delenv(name, raising=False)
     with socket.socket(socket.AF_UNIX) as engine:
         engine.bind(f"{tmp_path}/engine")
@@ -99,6 +99,33 @@ def test_what_only_the_native_suite_can_is_refused(
     with pytest.raises(SuiteError, match=f"{name}={value}: only natively"):
         made("main").up()
     assert not calls.exists()
+
+
+def test_temporal_as_in_production_is_read_over_compose_yaml_until_reset(
+    calls: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEMPORAL", "production-like")
+    assert made("main").up() == 0
+    monkeypatch.delenv("TEMPORAL")
+    assert made("main").command(["demo"]) == 0
+    files = "--file compose.yaml --file deploy/production-like.yaml"
+    assert all(
+        f" compose --project-name ordermesh-main {files} " in line for line in calls.read_text().splitlines()
+    )
+    made("main").reset()
+    assert made("main").up() == 0
+    assert files not in calls.read_text().splitlines()[-1]
+
+
+def test_a_suite_that_has_workflows_keeps_its_temporal(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert made("main").up() == 0
+    monkeypatch.setenv("TEMPORAL", "production-like")
+    with pytest.raises(SuiteError, match=r"began with Temporal's dev server.*`make reset` first"):
+        made("main").up()
+    monkeypatch.setenv("TEMPORAL", "cloud")
+    with pytest.raises(SuiteError, match="TEMPORAL=cloud: it is production-like, or left out"):
+        made("second").up()
+    assert not (calls.parent / "var/suites/second").exists()
 
 
 def test_a_plug_in_that_is_too_old_is_said(calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:

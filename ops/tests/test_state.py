@@ -34,7 +34,7 @@ def test_an_overridden_port_is_kept_for_the_next_start(environ: dict[str, str]) 
 def test_passwords_are_made_once_and_differ(environ: dict[str, str]) -> None:
     first = state.create_site("mine", environ).passwords
     assert first == state.create_site("mine", environ).passwords
-    assert len(set(first.values())) == len(first) == 2 + len(topology.SERVICES)
+    assert len(set(first.values())) == len(first) == 3 + len(topology.SERVICES)
 
 
 def test_payload_keys_are_kept_until_others_are_asked_for(
