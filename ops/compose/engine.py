@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,9 @@ class Engine:
     def memory(self) -> dict[str, int]:
         """Bytes that each part that runs uses now, without what the system would give up at once."""
         running = {name: row["Id"] for name, row in self._containers().items() if row["State"] == "running"}
-        return {name: self._memory(identity) for name, identity in running.items()}
+        # all at once: Docker takes a second for each
+        with ThreadPoolExecutor(max(len(running), 1)) as pool:
+            return dict(zip(running, pool.map(self._memory, running.values()), strict=True))
 
     def _memory(self, identity: str) -> int:
         query = "stream=false&one-shot=true"

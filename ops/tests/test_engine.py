@@ -27,6 +27,7 @@ class FakeEngine:
     path: Path
     status: str = "running"
     told: list[str] = field(default_factory=list)
+    measuring: threading.Barrier = field(default_factory=lambda: threading.Barrier(2, timeout=20))
 
     def answer(self, method: str, path: str) -> tuple[int, bytes]:
         if path.startswith("/containers/json"):
@@ -45,6 +46,7 @@ class FakeEngine:
             lines = (b"first\nsec", b"ond\n")
             return 200, b"".join(struct.pack(">BxxxI", 1, len(line)) + line for line in lines)
         if what.startswith("stats"):
+            self.measuring.wait()  # answers who asks for one after the other never
             usage = {"usage": 50_000_000, "stats": {"inactive_file": 20_000_000}}
             return 200, json.dumps({"memory_stats": usage}).encode()
         self.told.append(f"{name.removeprefix('id-of-')} {what}")
