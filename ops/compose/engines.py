@@ -46,8 +46,10 @@ def socket() -> tuple[str, int]:
     if path == chosen:
         raise SuiteError(f"the engine is at {chosen}: it must be on this machine, at a unix:// address")
     # Docker Desktop runs its engine in a machine of its own, where the socket is the root user's
-    in_a_machine = os.uname().sysname != "Linux" or "/.docker/desktop/" in path
-    return ("/var/run/docker.sock", 0) if in_a_machine else (path, Path(path).stat().st_gid)
+    if os.uname().sysname != "Linux" or "/.docker/desktop/" in path:
+        return "/var/run/docker.sock", 0
+    # the groups of an engine without root begin with its user's, which is 0 in its containers
+    return path, 0 if path.startswith("/run/user/") else Path(path).stat().st_gid
 
 
 def _endpoint() -> str:

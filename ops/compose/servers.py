@@ -28,7 +28,7 @@ def postgres(where: Site) -> Service:
             "POSTGRES_PASSWORD_FILE": f"{volumes.PASSWORD_FOLDER}/{volumes.PASSWORD}",
             "POSTGRES_INITDB_ARGS": " ".join(servers.INITDB_OPTIONS),
         },
-        "tmpfs": [*TMP, _owned("/var/run/postgresql", POSTGRES_USER)],
+        "tmpfs": [*TMP, "/var/run/postgresql"],
         "shm_size": "128m",
         "healthcheck": {"<<": "soon", "test": ["CMD", *asks]},
     }
@@ -52,7 +52,7 @@ def kafka(where: Site) -> Service:
         "user": f"{KAFKA_USER}:{KAFKA_USER}",
         "environment": {f"KAFKA_{name.upper().replace('.', '_')}": value for name, value in settings.items()}
         | options,
-        "tmpfs": [*TMP, *(_owned(f"/opt/kafka/{name}", KAFKA_USER) for name in ("config", "logs"))],
+        "tmpfs": TMP,
         # Kafka's own tools start a Java each time; the service `topics` asks the broker for real
         "healthcheck": {"<<": "soon", "test": ["CMD", "bash", "-c", f"</dev/tcp/127.0.0.1/{port}"]},
     }
@@ -73,8 +73,3 @@ def temporal(where: Site) -> Service:
             "test": ["CMD", *asks, "--address", f"127.0.0.1:{where.ports['temporal']}"],
         },
     }
-
-
-def _owned(path: str, user: int) -> str:
-    """A folder in memory that one user may write to."""
-    return f"{path}:mode=0755,uid={user},gid={user}"

@@ -65,7 +65,11 @@ def of_server(site: Site, part: str) -> tuple[Mount, ...]:
             Mount("postgres", POSTGRES_DATA),
             Mount("plan-postgres", PASSWORD_FOLDER, read_only=True, bare=True),
         ),
-        "kafka": (Mount("kafka", KAFKA_DATA),),
+        "kafka": (
+            Mount("kafka", KAFKA_DATA),
+            # its image writes there what it starts with, and says how it collects garbage
+            *(Mount(f"kafka-{name}", f"/opt/kafka/{name}") for name in ("config", "logs")),
+        ),
         "temporal": (Mount("temporal", str(site.directory / "temporal"), bare=True),),
     }[part]
 

@@ -157,6 +157,13 @@ def test_an_engine_on_another_machine_is_refused(monkeypatch: pytest.MonkeyPatch
         engines.socket()
 
 
+def test_the_group_of_an_engine_without_root_is_the_first_in_its_containers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/user/1000/podman/podman.sock")
+    assert engines.socket() == ("/run/user/1000/podman/podman.sock", 0)
+
+
 def test_without_docker_host_the_engine_is_that_of_the_context(
     calls: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
