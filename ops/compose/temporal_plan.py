@@ -27,7 +27,7 @@ SHARDS = 4
 MOST_CONNECTIONS = {STORE: 5, VISIBILITY: 2}
 """Each of the four services in the process has pools of its own, and PostgreSQL is shared with the suite."""
 HTTP = 7243
-SECOND_PORTS = {"frontend": 6933, "history": 6934, "matching": 6935, "worker": 6939}
+MEMBERSHIP_PORTS = {"frontend": 6933, "history": 6934, "matching": 6935, "worker": 6939}
 """Where they tell each other who is there; the calls of all but the frontend are three hundred higher."""
 
 
@@ -76,7 +76,7 @@ def configuration(where: Site) -> dict[str, Any]:
                 "prometheus": {"timerType": "histogram", "listenAddress": where.listener("temporal_metrics")}
             },
         },
-        "services": {name: {"rpc": _rpc(name, port)} for name in SECOND_PORTS},
+        "services": {name: {"rpc": _rpc(name, port)} for name in MEMBERSHIP_PORTS},
         "clusterMetadata": {
             "enableGlobalNamespace": False,
             "failoverVersionIncrement": 10,
@@ -114,10 +114,10 @@ def _store(where: Site, database: str) -> dict[str, Any]:
 
 
 def _rpc(service: str, port: int) -> dict[str, Any]:
-    second = SECOND_PORTS[service]
+    membership = MEMBERSHIP_PORTS[service]
     if service == "frontend":
-        return {"grpcPort": port, "membershipPort": second, "bindOnIP": EVERYWHERE, "httpPort": HTTP}
-    return {"grpcPort": second + 300, "membershipPort": second, "bindOnIP": HOST}
+        return {"grpcPort": port, "membershipPort": membership, "bindOnIP": EVERYWHERE, "httpPort": HTTP}
+    return {"grpcPort": membership + 300, "membershipPort": membership, "bindOnIP": HOST}
 
 
 def dynamic() -> dict[str, list[dict[str, Any]]]:
