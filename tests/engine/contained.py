@@ -48,13 +48,18 @@ class Contained:
         return {one["Config"]["Labels"]["com.docker.compose.service"]: one for one in found}
 
 
-@contextmanager
-def started(suite: str, *words: str) -> Iterator[tuple[Contained, str]]:
-    """The suite, new and running, and what its start has printed; skips the test where no engine answers."""
+def needs_engine() -> None:
+    """Skips the test where no engine answers, and says so."""
     try:
         engines.check()
     except Exception as error:
         pytest.skip(f"did not run: {error}")
+
+
+@contextmanager
+def started(suite: str, *words: str) -> Iterator[tuple[Contained, str]]:
+    """The suite, new and running, and what its start has printed; skips the test where no engine answers."""
+    needs_engine()
     stand_ins.provide()
     for target, image in IMAGES.items():
         # on the machine's own network: it is the one that reaches the index of packages

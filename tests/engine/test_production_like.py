@@ -10,7 +10,7 @@ import pytest
 
 from ops import topology
 from tests.engine import stand_ins
-from tests.engine.contained import Contained, started
+from tests.engine.contained import Contained, needs_engine, started
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 
@@ -19,6 +19,7 @@ SUITE = "production"
 
 @pytest.fixture(scope="module")
 def suite() -> Iterator[Contained]:
+    needs_engine()
     stand_ins.provide_temporal()
     with started(SUITE, "TEMPORAL=production-like") as (contained, _):
         yield contained
