@@ -188,7 +188,7 @@ def create_site(
         "ports": ports,
         "mesh": site.mesh,
         "otlp": site.otlp,
-        "urls": topology.urls({**ports, **site.published}),
+        "urls": topology.urls(site),
         "hosts": dict(site.hosts),
         "published": dict(site.published),
         "admin_database_url": site.admin_database_url,

@@ -91,7 +91,7 @@ class Suite:
     @cached_property
     def urls(self) -> Mapping[str, str]:
         """What a person opens or calls."""
-        return topology.urls({**self.site.ports, **self.site.published})
+        return topology.urls(self.site)
 
     @property
     def admin_database_url(self) -> str:

@@ -101,17 +101,17 @@ def assign_ports(suite: str, overrides: Mapping[str, int] | None = None) -> dict
     return ports | dict(overrides or {})
 
 
-def urls(ports: Mapping[str, int]) -> dict[str, str]:
+def urls(site: Site) -> dict[str, str]:
     """What a person opens or calls, by what it is for."""
     return {
-        "edge": f"http://localhost:{ports['edge']}",
-        "edge_tls": f"https://localhost:{ports['edge_tls']}",
-        "operator": f"http://localhost:{ports['operator']}",
-        "temporal_ui": f"http://localhost:{ports['temporal_ui']}",
-        "temporal": f"localhost:{ports['temporal']}",
-        "kafka": f"localhost:{ports['kafka']}",
-        "postgres": f"localhost:{ports['postgres']}",
-        "envoy_admin": f"http://localhost:{ports['envoy_admin']}",
+        "edge": f"http://{site.outside('edge')}",
+        "edge_tls": f"https://{site.outside('edge_tls')}",
+        "operator": f"http://{site.outside('operator')}",
+        "temporal_ui": f"http://{site.outside('temporal_ui')}",
+        "temporal": f"{site.outside('temporal')}",
+        "kafka": f"{site.outside('kafka')}",
+        "postgres": f"{site.outside('postgres')}",
+        "envoy_admin": f"http://{site.outside('envoy_admin')}",
     }
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -31,9 +30,9 @@ MEMBERSHIP_PORTS = {"frontend": 6933, "history": 6934, "matching": 6935, "worker
 """Where they tell each other who is there; the calls of all but the frontend are three hundred higher."""
 
 
-def is_wanted(environ: Mapping[str, str] = os.environ) -> bool:
+def is_wanted() -> bool:
     """Whether this suite has it, as the file says that is read over compose.yaml."""
-    return environ.get(site.TEMPORAL, "") == site.PRODUCTION_LIKE
+    return os.environ.get(site.TEMPORAL) == site.PRODUCTION_LIKE
 
 
 def databases() -> dict[str, str]:
